@@ -1,0 +1,238 @@
+"""Train as declared: deterministic for a seed on one device, and resumed where it was killed."""
+
+import dataclasses
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harness.errors import HarnessError
+from harness.samples import Samples
+from harness.store import write
+from harness.suite import Stop, Train
+
+CHECKPOINT_EVERY = 60.0  # seconds; a kill loses no more training than that
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+Row = Mapping[str, float | int | None]
+
+
+@dataclasses.dataclass(slots=True)
+class Stopper:
+    """Early stopping as declared: `update` with the monitored value, lower is better."""
+
+    stop: Stop
+    best: float = math.inf
+    best_epoch: int = 0
+    reference: float = math.inf
+    counter: int = 0
+
+    def update(self, epoch: int, value: float) -> bool:
+        """Take the value of an epoch (from 1); True where training must stop."""
+        if value < self.best:
+            self.best, self.best_epoch = value, epoch
+        if self.stop.rule == "study":
+            better = value < self.reference
+            worse = value > self.reference + self.stop.min_delta
+        else:
+            better = value < self.reference - self.stop.min_delta
+            worse = not better
+        if better:
+            self.reference, self.counter = value, 0
+        elif worse:
+            self.counter += 1
+        return self.stop.patience is not None and self.counter >= self.stop.patience
+
+
+@dataclasses.dataclass(slots=True)
+class _Fit:
+    """A training under way: all that a checkpoint holds."""
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    stopper: Stopper
+    history: list[Row]
+    best: dict[str, Tensor]
+    stopped: bool = False
+
+
+def fit(
+    build: Callable[[], nn.Module],
+    train: Train,
+    cases: Samples,
+    val: Samples,
+    *,
+    seed: int,
+    device: str,
+    folder: Path,
+    report: Callable[[Row], None],
+) -> dict[str, Any]:
+    """Train and write `weights.safetensors` and `history.jsonl` into `folder`.
+
+    Returns the selection: which epoch is measured, and by which split it was chosen.
+    `report` gets a row an epoch. Losses are means over cases, never over batches.
+    Raises HarnessError where the loss is not finite or the monitored metric is undefined.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(seed)
+    state = _start(build().to(device), train, folder)
+    saved = time.monotonic()
+    while not state.stopped and len(state.history) < train.epochs:
+        row = _epoch(state, train, cases, val, seed, device)
+        _write_history(folder, state.history)
+        report(row)
+        if time.monotonic() - saved > CHECKPOINT_EVERY:
+            _save(state, folder)
+            saved = time.monotonic()
+    weights = state.best if train.select == "best" else _copy(state.module)
+    write(folder / "weights.safetensors", save(weights))
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return _selection(state, train)
+
+
+def _epoch(
+    state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, device: str
+) -> Row:
+    start = time.perf_counter()
+    epoch = len(state.history) + 1
+    torch.manual_seed(seed * 100_003 + epoch)
+    order = np.random.default_rng([seed, epoch]).permutation(len(cases))
+    loss = _train(state, train, cases, order, device)
+    row = {"epoch": epoch, "train_loss": loss, **_validate(state.module, train, val, device)}
+    monitored = row[train.stop.monitor]
+    if monitored is None or not math.isfinite(monitored):
+        raise HarnessError(
+            f"{train.stop.monitor} must be a finite number, got {monitored} at epoch {epoch}; "
+            "lower train.lr or monitor another metric"
+        )
+    lower = monitored if train.stop.monitor == "val_loss" else -monitored
+    state.stopped = state.stopper.update(epoch, lower)
+    if train.select == "best" and state.stopper.best_epoch == epoch:
+        state.best = _copy(state.module)
+    row["seconds"] = round(time.perf_counter() - start, 3)
+    state.history.append(row)
+    return row
+
+
+def _train(
+    state: _Fit, train: Train, cases: Samples, order: np.ndarray[Any, Any], device: str
+) -> float:
+    """One pass over the cases in `order`; the mean loss over cases."""
+    state.module.train()
+    total = 0.0
+    for start in range(0, len(order), train.batch_size):
+        index = order[start : start + train.batch_size]
+        images = torch.from_numpy(cases.batch(index)).to(device)
+        targets = torch.from_numpy(cases.targets[index]).to(device)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(state.module(images), targets, train.loss).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise HarnessError(
+                f"the training loss must be finite, got {value} at epoch "
+                f"{len(state.history) + 1}; lower train.lr (now {train.lr}) or check the images"
+            )
+        total += value * len(index)
+    return total / len(order)
+
+
+def loss_of(logits: Tensor, targets: Tensor, loss: str) -> Tensor:
+    """(n, outputs) logits and (n,) class indices -> (n,) losses."""
+    if loss == "bce":
+        truth = targets.to(logits.dtype)
+        return functional.binary_cross_entropy_with_logits(logits[:, 0], truth, reduction="none")
+    return functional.cross_entropy(logits, targets, reduction="none")
+
+
+@torch.inference_mode()
+def _validate(
+    module: nn.Module, train: Train, val: Samples, device: str
+) -> dict[str, float | None]:
+    module.eval()
+    logits = torch.cat(
+        [
+            module(torch.from_numpy(val.batch(slice(i, i + train.batch_size))).to(device)).cpu()
+            for i in range(0, len(val), train.batch_size)
+        ]
+    ).double()
+    targets = torch.from_numpy(val.targets)
+    binary = train.loss == "bce"
+    scores = logits.sigmoid() if binary else logits.softmax(dim=1)
+    decided = (scores[:, 0] > 0.5).long() if binary else scores.argmax(dim=1)
+    return {
+        "val_loss": loss_of(logits, targets, train.loss).mean().item(),
+        "val_accuracy": (decided == targets).double().mean().item(),
+        "val_roc_auc": _roc_auc(val.targets, scores.numpy(), len(val.classes)),
+    }
+
+
+def _roc_auc(
+    targets: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], classes: int
+) -> float | None:
+    """Mean one-against-rest AUC over classes; None where a class is absent or a score is not finite."""
+    from sklearn.metrics import roc_auc_score
+
+    if len(np.unique(targets)) < classes or not np.isfinite(scores).all():
+        return None
+    if classes == 2:
+        return float(roc_auc_score(targets, scores[:, -1]))
+    return float(np.mean([roc_auc_score(targets == k, scores[:, k]) for k in range(classes)]))
+
+
+def _start(module: nn.Module, train: Train, folder: Path) -> _Fit:
+    """A new training, or the one whose checkpoint a killed process left."""
+    optimizer = OPTIMIZERS[train.optimizer](
+        module.parameters(), lr=train.lr, weight_decay=train.weight_decay
+    )
+    state = _Fit(module, optimizer, Stopper(train.stop), [], {})
+    path = folder / "checkpoint.pt"
+    if path.is_file():
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        module.load_state_dict(saved["module"])
+        optimizer.load_state_dict(saved["optimizer"])
+        state.history, state.best = saved["history"], saved["best"]
+        state.stopper = Stopper(train.stop, **saved["stopper"])
+    return state
+
+
+def _save(state: _Fit, folder: Path) -> None:
+    stopper = dataclasses.asdict(state.stopper)
+    stopper.pop("stop")
+    buffer = io.BytesIO()
+    saved = {"module": state.module.state_dict(), "optimizer": state.optimizer.state_dict()}
+    rest = {"history": list(state.history), "best": state.best, "stopper": stopper}
+    torch.save({**saved, **rest}, buffer)
+    write(folder / "checkpoint.pt", buffer.getvalue())
+
+
+def _copy(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+
+
+def _write_history(folder: Path, history: list[Row]) -> None:
+    write(folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in history))
+
+
+def _selection(state: _Fit, train: Train) -> dict[str, Any]:
+    last = len(state.history)
+    chosen = train.select == "best" or train.stop.patience is not None
+    return {
+        "epoch": state.stopper.best_epoch if train.select == "best" else last,
+        "split": "val" if chosen else "none",
+        "epochs_run": last,
+        "stopped": "early" if state.stopped else "all epochs",
+        "rule": f"{train.select} epoch; {train.stop.monitor}",
+    }

@@ -1,0 +1,1 @@
+"""Metrics: one file, one formula over weighted cases, found by its file name."""

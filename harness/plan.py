@@ -1,0 +1,149 @@
+"""The matrix of Runs that a suite asks for, and the digests that say which of their steps are stale."""
+
+import dataclasses
+import fnmatch
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import shelf
+from harness.errors import HarnessError
+from harness.record import as_json
+from harness.suite import Suite
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One checkpoint measured in one place. `device` is "cpu" or "cuda"."""
+
+    suite: str
+    dataset: str
+    model: str
+    device: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """As people write it: `liquid3d/adrenal/ltc-30/cpu/s0`."""
+        return f"{self.suite}/{self.dataset}/{self.model}/{self.device}/s{self.seed}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Globs of the command line; empty means all. Devices may be `auto`."""
+
+    datasets: Sequence[str] = ()
+    models: Sequence[str] = ()
+    seeds: Sequence[str] = ()
+    devices: Sequence[str] = ("auto",)
+
+
+def expand(suite: Suite, selection: Selection) -> list[Run]:
+    """The selected Runs in the suite's order. Raises HarnessError where a selection matches none."""
+    runs = [
+        Run(suite=suite.name, dataset=dataset, model=model, device=device, seed=seed)
+        for dataset in _matching("dataset", suite.datasets, selection.datasets)
+        for model in _matching("model", suite.models, selection.models)
+        for device in _devices(selection.devices)
+        for seed in seeds(suite, dataset, model)
+        if _selected(str(seed), selection.seeds)
+    ]
+    if not runs:
+        raise HarnessError(f"--seed must match a seed of {suite.name}, got {list(selection.seeds)}")
+    return runs
+
+
+def seeds(suite: Suite, dataset: str, model: str) -> tuple[int, ...]:
+    """Those declared; a finished ONNX file has one checkpoint, called seed 0."""
+    return (0,) if suite.models[model].onnx else suite.training(dataset, model).seeds
+
+
+def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
+    """Of each step, chained: a step is stale where its digest is not the one it was done with.
+
+    Raises HarnessError where the data or a named file is missing.
+    """
+    model = suite.models[run.model]
+    declared = {"model": as_json(dataclasses.replace(model, train={}))}
+    declared["files"] = _files(model.weights, model.onnx)
+    if model.onnx is None:
+        training = suite.training(run.dataset, run.model)
+        declared["train"] = as_json(dataclasses.replace(training, seeds=()))
+    data = _data(suite, run, root)
+    fit = _digest(data, declared, _source(f"models.{model.build}", "fit"), "torch", run.device)
+    exporter = f"models._{model.build}_onnx"
+    export = _digest(fit, suite.policy.threshold, _source(exporter, "export"))
+    predict = _digest(export, _source("predict"), "onnxruntime-gpu", "onnxruntime")
+    metrics = [f"metrics.{metric.name}" for metric in suite.metrics]
+    asked = [dataclasses.asdict(metric) for metric in suite.metrics]
+    policy = dataclasses.asdict(suite.policy)
+    score = _digest(predict, asked, policy, suite.task, _source(*metrics, "score"))
+    backends = [f"backends.{name}" for name in suite.latency.backends]
+    latency = dataclasses.asdict(suite.latency)
+    time = _digest(export, latency, _source(*backends, "latency"), "onnxruntime-gpu", "onnxruntime")
+    steps = {"fit": fit, "export": export, "predict": predict, "score": score, "time": time}
+    return {"data": data, **steps}
+
+
+def _data(suite: Suite, run: Run, root: Path | None) -> str:
+    dataset = suite.datasets[run.dataset]
+    contents = shelf.load("datasets", dataset.load).fingerprint(root, **dataset.args)
+    source = _source(f"datasets.{dataset.load}")
+    return _digest(contents, dataset.load, dataset.args, dataset.groups, source, suite.smoke)
+
+
+def _digest(*parts: Any) -> str:
+    """Of JSON values; the name of an installed distribution stands for its version as well."""
+    versions = [_version(part) for part in parts if isinstance(part, str)]
+    text = json.dumps([parts, versions], sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version(distribution: str) -> str | None:
+    if len(distribution) >= 32:
+        return None
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _source(*modules: str) -> str:
+    return shelf.source_digest(*modules)
+
+
+def _files(*paths: str | None) -> list[str | None]:
+    return [path and file_digest(Path(path)) for path in paths]
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file. Raises HarnessError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise HarnessError(f"{path} must be a readable file, got: {error.strerror}") from None
+
+
+def _matching(what: str, known: Mapping[str, Any], globs: Sequence[str]) -> list[str]:
+    chosen = [name for name in known if _selected(name, globs)]
+    if not chosen:
+        raise HarnessError(f"--{what} must match one of {', '.join(known)}, got {', '.join(globs)}")
+    return chosen
+
+
+def _selected(name: str, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+def _devices(asked: Sequence[str]) -> list[str]:
+    for device in asked:
+        if device not in ("auto", "cpu", "cuda"):
+            raise HarnessError(f"--device must be auto, cpu or cuda, got {device!r}")
+    from harness import environment
+
+    auto = "cuda" if environment.gpus() else "cpu"
+    return list(dict.fromkeys(auto if device == "auto" else device for device in asked))

@@ -1,0 +1,155 @@
+"""Measurement, Record and Verdict: what was found, and what was decided from it. JSON on disk."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import HarnessError
+
+SCHEMA = "harness.record/1"
+
+Better = Literal["higher", "lower"] | float | None
+Where = Mapping[str, str]
+
+CONDITIONS = ("backend", "provider", "precision", "batch", "threads")
+"""Keys of `where` that a gate need not name: one verdict for each of their values."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One number and all that it needs to be believed.
+
+    `value` is None exactly when `status` is "undefined", and `reason` then says why. `n` counts
+    cases in units of `over`; `excluded` those left out. `samples` are raw, in `unit`.
+    """
+
+    metric: str
+    value: float | None
+    where: Where = dataclasses.field(default_factory=dict)
+    status: Literal["ok", "undefined"] = "ok"
+    reason: str | None = None
+    kind: Literal["value", "difference", "ratio"] = "value"
+    n: int | None = None
+    over: str | None = None
+    excluded: int = 0
+    ci: tuple[float, float] | None = None
+    level: float | None = None
+    method: str | None = None
+    p: float | None = None
+    unit: str = "1"
+    better: Better = None
+    samples: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.status == "undefined"):
+            raise ValueError(f"{self.metric}: value {self.value} does not fit status {self.status}")
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"{self.metric}: a value must be finite or undefined, got {self.value}")
+        if self.status == "undefined" and not self.reason:
+            raise ValueError(f"{self.metric}: an undefined value must have a reason")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that is known of one Run, written last. `run` holds the Run's fields as text."""
+
+    run: Mapping[str, Any]
+    status: Literal["ok", "partial", "failed"]
+    measurements: tuple[Measurement, ...] = ()
+    selection: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    environment: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    warnings: tuple[Mapping[str, str], ...] = ()
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    error: str | None = None
+    schema: str = SCHEMA
+
+    def __post_init__(self) -> None:
+        seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        for row in self.measurements:
+            key = (row.metric, tuple(sorted(row.where.items())))
+            if key in seen:
+                raise ValueError(f"two rows of {row.metric} where {dict(row.where)}")
+            seen.add(key)
+
+    def find(self, metric: str, **where: str) -> Measurement | None:
+        """The row of `metric` whose `where` is exactly `where`, or None."""
+        for row in self.measurements:
+            if row.metric == metric and row.where == where:
+                return row
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one gate says of one model: `effect` is current minus baseline, in the better direction."""
+
+    gate: str
+    subject: str
+    status: Literal[
+        "ok", "improved", "regressed", "inconclusive", "not-comparable", "missing", "new", "not-run"
+    ]
+    reason: str
+    baseline: float | None = None
+    current: float | None = None
+    effect: float | None = None
+    ci: tuple[float, float] | None = None
+    minimum_detectable_effect: float | None = None
+
+
+def as_json(thing: Any) -> Any:
+    """A dataclass, mapping or sequence as JSON values; None and empty fields are left out."""
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        pairs = ((f.name, getattr(thing, f.name)) for f in dataclasses.fields(thing))
+        return {name: as_json(value) for name, value in pairs if name in _ALWAYS or value not in _EMPTY}
+    if isinstance(thing, Mapping):
+        return {str(key): as_json(value) for key, value in thing.items()}
+    if isinstance(thing, (tuple, list)):
+        return [as_json(item) for item in thing]
+    return thing
+
+
+_ALWAYS = {"metric", "value", "where", "n", "measurements", "warnings", "excluded"}
+_EMPTY: tuple[Any, ...] = (None, (), {})
+
+
+def measurement_from_json(row: Mapping[str, Any]) -> Measurement:
+    """The inverse of `as_json` for one row."""
+    fields = dict(row)
+    if fields.get("ci") is not None:
+        fields["ci"] = (fields["ci"][0], fields["ci"][1])
+    fields["samples"] = tuple(fields.get("samples", ()))
+    return Measurement(**fields)
+
+
+def record_from_json(text: str, name: str) -> Record:
+    """Parse a record; `name` is what an error calls it.
+
+    Raises HarnessError where the text is not a record of this schema version: an old record is
+    refused by name, never misread.
+    """
+    try:
+        fields = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise HarnessError(f"{name} must be JSON, got {error}; delete it and run again") from None
+    schema = fields.get("schema") if isinstance(fields, dict) else None
+    if schema != SCHEMA:
+        raise HarnessError(f"{name} must have schema {SCHEMA!r}, got {schema!r}; run again")
+    try:
+        fields["measurements"] = tuple(map(measurement_from_json, fields["measurements"]))
+        fields["warnings"] = tuple(fields["warnings"])
+        return Record(**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HarnessError(f"{name} must be a whole record, got {error}; run again") from None
+
+
+def read_record(path: Path) -> Record:
+    """The record at `path`. Raises HarnessError where it is missing, broken or of another schema."""
+    try:
+        return record_from_json(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise HarnessError(f"{path} must be a readable record, got {error.strerror}") from None

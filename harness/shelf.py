@@ -1,0 +1,175 @@
+"""The shelves: one file, one thing, found by its file name; and what each kind of file promises."""
+
+import ast
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.samples import Predictions, Samples
+
+PACKAGE = Path(__file__).parent
+SHELVES = ("models", "datasets", "metrics", "backends", "report")
+
+
+class Model(Protocol):
+    """`models/NAME.py`. Optionally `to_onnx(module, shape) -> ModelProto`, logits out."""
+
+    def build(self, shape: tuple[int, ...], outputs: int, **args: Any) -> Any:
+        """A torch module: float32 (n, *shape) -> logits (n, outputs)."""
+
+
+class Dataset(Protocol):
+    """`datasets/NAME.py`. Also `SOURCE`: url, licence, citation."""
+
+    SOURCE: Mapping[str, str]
+
+    def fingerprint(self, root: Path | None, **args: Any) -> str:
+        """What identifies the contents, without decoding an image."""
+
+    def load(self, split: str, root: Path | None, **args: Any) -> Samples:
+        """The cases of `train`, `val` or `test`."""
+
+
+class Metric(Protocol):
+    """`metrics/NAME.py`: a formula over weighted cases.
+
+    Weights of one give the value; the multiplicities of a resample give its bootstrap replicate.
+    """
+
+    TASKS: tuple[str, ...]
+    UNIT: str
+    BETTER: str | float | None
+    NEEDS: str  # when it is defined, as "needs ..." reads in a sentence
+    PER_CLASS: bool  # whether one class against the rest is a row of its own
+
+    def measure(
+        self, predictions: Predictions, weights: NDArray[np.float64], **args: Any
+    ) -> NDArray[np.float64]:
+        """(resamples, n) weights -> (resamples,) values, NaN where undefined."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Servable:
+    """A model that can be opened by a backend: the exported file, and its torch twin if there is one.
+
+    `module()` gives a torch module in eval mode whose output are probabilities, like the file's.
+    """
+
+    onnx: Path
+    shape: tuple[int, ...]
+    module: Callable[[], Any] | None = None
+
+
+class Session(Protocol):
+    """An opened model, ready to be timed."""
+
+    provider: str
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, *shape) -> probabilities (n, outputs); returns when the answer is there."""
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """`backends/NAME.py`."""
+
+    def available(self) -> str | None:
+        """None, or the sentence why this machine cannot."""
+
+    def open(self, servable: Servable, device: str, precision: str, threads: int) -> Session: ...
+
+
+class Section(Protocol):
+    """`report/NAME.py`."""
+
+    def section(self, view: Any) -> str:
+        """A piece of the page, or "" where there is nothing to say."""
+
+
+def names(shelf: str) -> list[str]:
+    """The files of a shelf, sorted; a leading underscore hides one."""
+    files = (PACKAGE / shelf).glob("*.py")
+    return sorted(file.stem for file in files if not file.stem.startswith("_"))
+
+
+def load(shelf: str, name: str) -> Any:
+    """The module `harness.<shelf>.<name>`. Raises HarnessError, listing what exists."""
+    require(shelf, name, f"{shelf} entry")
+    module: ModuleType = importlib.import_module(f"harness.{shelf}.{name}")
+    return module
+
+
+def require(shelf: str, name: str, what: str) -> None:
+    """Raise HarnessError unless the shelf has a file `name`; `what` opens the sentence."""
+    if name not in names(shelf):
+        known = ", ".join(names(shelf))
+        raise HarnessError(f"{what} must be a file of {shelf}/, got {name!r}; known: {known}")
+
+
+def arguments(shelf: str, name: str, function: str) -> list[str]:
+    """The keyword-only argument names of a shelf file's function, read without importing it."""
+    for node in _tree(PACKAGE / shelf / f"{name}.py").body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return [argument.arg for argument in node.args.kwonlyargs]
+    return []
+
+
+def constant(shelf: str, name: str, variable: str) -> Any:
+    """A literal assigned at the top of a shelf file, read without importing it; None if absent."""
+    for node in _tree(PACKAGE / shelf / f"{name}.py").body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == variable:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def source_digest(*modules: str) -> str:
+    """Of the code of `harness` modules ("models.liquid") and what they import from their shelves.
+
+    Comments, docstrings and layout do not count; steps and nouns do not, only shelves and
+    `statistics`, so that a step is redone for its own code and for nothing else. A module that is
+    not there (an optional exporter) adds nothing.
+    """
+    seen: dict[str, str] = {}
+    pending = list(modules)
+    while pending:
+        module = pending.pop()
+        file = PACKAGE / (module.replace(".", "/") + ".py")
+        if module not in seen and file.is_file():
+            tree = _tree(file)
+            seen[module] = ast.unparse(_without_docstrings(tree))
+            pending += _shelf_imports(tree)
+    text = "\n".join(f"{module}\n{seen[module]}" for module in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+def _shelf_imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness."):
+            path = (node.module or "").removeprefix("harness.")
+            candidates = [path, *(f"{path}.{alias.name}" for alias in node.names)]
+            for candidate in candidates:
+                inside = candidate.split(".")[0] in (*SHELVES, "statistics")
+                if inside:
+                    yield candidate

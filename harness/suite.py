@@ -1,0 +1,134 @@
+"""A suite: what is asked. Datasets, models, metrics, training, policy and gates."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from harness import strict
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Early stopping. Without `patience` nothing stops, `monitor` still chooses the best epoch.
+
+    Rule "usual": an epoch counts as better only below best - min_delta, else the counter goes up.
+    Rule "study": the counter goes up only above best + min_delta, and back to 0 below best.
+    """
+
+    monitor: str = "val_loss"
+    patience: int | None = None
+    min_delta: float = 0.0
+    rule: Literal["usual", "study"] = "usual"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """How a model is trained. `select` says which epoch is measured."""
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    loss: Literal["bce", "cross_entropy"] = "cross_entropy"
+    batch_size: int = 64
+    epochs: int = 100
+    seeds: tuple[int, ...] = (0,)
+    stop: Stop = Stop()
+    select: Literal["last", "best"] = "best"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A file of datasets/ with its arguments. `groups`: name -> band edges of a numeric column."""
+
+    load: str
+    args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    groups: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A builder of models/ to train, or with `weights` to load; or a finished `onnx` file."""
+
+    build: str | None = None
+    args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    weights: str | None = None
+    onnx: str | None = None
+    link: Literal["sigmoid", "softmax", "identity"] | None = None
+    train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """A file of metrics/ with its arguments."""
+
+    name: str
+    args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Backends times batch sizes times threads; at least `samples` calls and `seconds` of each."""
+
+    backends: tuple[str, ...] = ("onnxruntime", "torch")
+    batch_sizes: tuple[int, ...] = (1,)
+    threads: tuple[int, ...] = (1,)
+    seconds: float = 3.0
+    samples: int = 130
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Confidence level, and what is resampled: subjects where they are known, or images."""
+
+    level: float = 0.95
+    over: Literal["subject", "image"] = "subject"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is done where the data cannot say. `threshold` decides binary tasks."""
+
+    threshold: float = 0.5
+    groups_min_n: int = 10
+    interval: Interval = Interval()
+    inconclusive: Literal["pass", "fail"] = "pass"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A promise on one metric: no worse than `margin` below, or `ratio` times, the baseline."""
+
+    metric: str
+    where: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    margin: float | None = None
+    ratio: float | None = None
+
+    @property
+    def name(self) -> str:
+        """As a verdict calls it: `roc_auc[class=lesion]`."""
+        inside = ",".join(f"{key}={value}" for key, value in sorted(self.where.items()))
+        return f"{self.metric}[{inside}]" if inside else self.metric
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A parsed suite; `train` is the raw table that `training` merges."""
+
+    name: str
+    title: str
+    task: Literal["classify"]
+    datasets: Mapping[str, Dataset]
+    models: Mapping[str, Model]
+    metrics: tuple[MetricSpec, ...]
+    train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    latency: Latency = Latency()
+    policy: Policy = Policy()
+    gates: tuple[Gate, ...] = ()
+    smoke: bool = False
+
+    def training(self, dataset: str, model: str) -> Train:
+        """[models.X.train] over [datasets.X.train] over [train]: one shallow merge."""
+        tables = (self.train, self.datasets[dataset].train, self.models[model].train)
+        merged = {key: value for table in tables for key, value in table.items()}
+        return strict.build(Train, merged, f"{self.name}: train of {model} on {dataset}")
