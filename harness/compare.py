@@ -1,9 +1,21 @@
-"""Records against records: verdicts of gates, differences of models, standings of a leaderboard."""
+"""Models against models: paired differences on the same cases, and standings of a leaderboard."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 
+import numpy as np
+
+from harness import shelf
+from harness.baselines import Entry
+from harness.errors import HarnessError
 from harness.record import Measurement, Record
+from harness.samples import Predictions
+from harness.statistics.intervals import RESAMPLES, percentile_interval, replicates
+from harness.suite import MetricSpec
+
+Z_DETECT = 1.959964 + 0.841621  # normal quantiles: two-sided 5 %, power 80 %
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +23,8 @@ class Standing:
     """One model on one dataset and device: a line of a leaderboard.
 
     `rows` are means over `seeds`, keyed as in the records; `histories` one training curve a seed,
-    a mapping an epoch (`epoch`, `train_loss`, `val_loss`, ...). `rank` is by the suite's first metric.
+    a mapping an epoch (`epoch`, `train_loss`, `val_loss`, ...). `rank` is by `metric`, the suite's
+    first, and None where that is undefined.
     """
 
     suite: str
@@ -26,3 +39,161 @@ class Standing:
     rows: tuple[Measurement, ...]
     rank: int | None
     histories: tuple[tuple[Mapping[str, float], ...], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """`effect` is a minus b in the better direction, so that above 0 is a gain."""
+
+    metric: str
+    a: float
+    b: float
+    effect: float
+    ci: tuple[float, float]
+    error: float
+    method: str
+
+    @property
+    def minimum_detectable_effect(self) -> float:
+        """The change that such data would show with 80 % power at a two-sided level of 5 %."""
+        return Z_DETECT * self.error
+
+
+def difference(
+    spec: MetricSpec,
+    a: Sequence[Predictions],
+    b: Sequence[Predictions],
+    level: float,
+    where: Mapping[str, str] | None = None,
+) -> Difference | str:
+    """Mean over the seeds of `a` minus that of `b` on the same cases, by a paired bootstrap.
+
+    One entry a seed; units (subjects where known) are drawn once for both sides. `where` names
+    cohorts. Gives the sentence why not, where a side or too many resamples are undefined.
+    """
+    metric = shelf.load("metrics", spec.name)
+    sides = [[cohort(table, where or {}) for table in tables] for tables in (a, b)]
+    first = sides[0][0]
+    units = np.arange(len(first)) if first.subject is None else first.subject
+    clusters = np.unique(units, return_inverse=True)[1]
+    measures = [
+        partial(metric.measure, table, **spec.args) for tables in sides for table in tables
+    ]
+    ones = np.ones((1, len(first)))
+    values = np.array([measure(ones)[0] for measure in measures])
+    if not np.isfinite(values).all():
+        return f"{spec.name} is undefined: it needs {metric.NEEDS}"
+    drawn = replicates(measures, clusters, RESAMPLES, seed=0)
+    sign = -1.0 if metric.BETTER == "lower" else 1.0
+    cut = len(a)
+    spread = sign * (drawn[:cut].mean(axis=0) - drawn[cut:].mean(axis=0))
+    defined = spread[np.isfinite(spread)]
+    if len(defined) < 0.95 * len(spread):
+        lost = len(spread) - len(defined)
+        return f"{spec.name} is undefined in {lost} of {len(spread)} resamples"
+    mean_a, mean_b = float(values[:cut].mean()), float(values[cut:].mean())
+    return Difference(
+        metric=spec.name,
+        a=mean_a,
+        b=mean_b,
+        effect=sign * (mean_a - mean_b),
+        ci=percentile_interval(defined, level),
+        error=float(defined.std(ddof=1)),
+        method=f"paired percentile bootstrap over {first.over}s, {RESAMPLES} resamples",
+    )
+
+
+def cohort(predictions: Predictions, where: Mapping[str, str]) -> Predictions:
+    """The cases that `where` names: `class` against the rest, and values of `group.NAME`.
+
+    Raises HarnessError for a class or group that the data does not have.
+    """
+    for key, value in where.items():
+        column = predictions.groups.get(key.removeprefix("group."))
+        if key == "class" and value in predictions.classes:
+            predictions = predictions.one_against_rest(predictions.classes.index(value))
+        elif key.startswith("group.") and column is not None and value in column:
+            predictions = predictions.where(column == value)
+        else:
+            raise HarnessError(f"where must be a class or group of the data, got {key} = {value!r}")
+    return predictions
+
+
+def with_scores(cases: Predictions, entry: Entry, threshold: float) -> Predictions:
+    """The cases of `cases` with the probabilities of an accepted entry: its labels come from here.
+
+    Raises HarnessError where the entry is not of as many cases.
+    """
+    probability = entry.probability
+    if probability is None or probability.shape != cases.probability.shape:
+        got = None if probability is None else probability.shape
+        raise HarnessError(
+            f"accepted scores of {entry.record.run.get('id')} must be {cases.probability.shape}, "
+            f"got {got}; accept the baseline again"
+        )
+    binary = probability.shape[1] == 2
+    decision = probability[:, 1] > threshold if binary else probability.argmax(axis=1)
+    return dataclasses.replace(cases, probability=probability, decision=decision.astype(np.int64))
+
+
+def standings(entries: Iterable[Entry]) -> list[Standing]:
+    """Entries as leaderboard lines, best first within a dataset; failed records rank last."""
+    ordered = sorted(entries, key=_model)
+    models = [_standing(list(group)) for _, group in groupby(ordered, key=_model)]
+    by_dataset = sorted(models, key=lambda line: (line.suite, line.dataset, line.device))
+    lines: list[Standing] = []
+    for _, group in groupby(by_dataset, key=lambda line: (line.suite, line.dataset, line.device)):
+        lines += _ranked(list(group))
+    return lines
+
+
+def _model(entry: Entry) -> tuple[str, ...]:
+    return tuple(str(entry.record.run[key]) for key in ("suite", "dataset", "device", "model"))
+
+
+def _standing(entries: Sequence[Entry]) -> Standing:
+    records = tuple(entry.record for entry in entries)
+    run = records[0].run
+    return Standing(
+        **{key: str(run[key]) for key in ("suite", "title", "task", "dataset", "model", "device")},
+        metric=str(run["metrics"][0]),
+        seeds=tuple(int(record.run["seed"]) for record in records),
+        records=records,
+        rows=_means([record for record in records if record.status != "failed"]),
+        rank=None,
+        histories=tuple(entry.history for entry in entries),
+    )
+
+
+def _means(records: Sequence[Record]) -> tuple[Measurement, ...]:
+    """The rows that all records have: of one seed as they are, of several the mean, no interval."""
+    if len(records) <= 1:
+        return records[0].measurements if records else ()
+    rows = []
+    for row in records[0].measurements:
+        same = [record.find(row.metric, **row.where) for record in records]
+        values = [other.value for other in same if other is not None and other.value is not None]
+        if len(values) == len(records):
+            mean = float(np.mean(values))
+            method = f"mean of {len(values)} seeds"
+            rows.append(dataclasses.replace(row, value=mean, ci=None, method=method, samples=()))
+    return tuple(rows)
+
+
+def _ranked(lines: Sequence[Standing]) -> list[Standing]:
+    """Equal values share a rank, as in a competition: 1, 2, 2, 4."""
+    keyed = [(_merit(line), line) for line in lines]
+    keyed.sort(key=lambda pair: (pair[0] is None, -(pair[0] or 0.0), pair[1].model))
+    merits = [merit for merit, _ in keyed]
+    return [
+        dataclasses.replace(line, rank=None if merit is None else merits.index(merit) + 1)
+        for merit, line in keyed
+    ]
+
+
+def _merit(line: Standing) -> float | None:
+    """The first metric, signed so that more is better; None where undefined or failed."""
+    for row in line.rows:
+        if row.metric == line.metric and not row.where and row.value is not None:
+            return -row.value if row.better == "lower" else row.value
+    return None

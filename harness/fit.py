@@ -182,7 +182,7 @@ def _validate(
 def _roc_auc(
     targets: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], classes: int
 ) -> float | None:
-    """Mean one-against-rest AUC over classes; None where a class is absent or a score is not finite."""
+    """Mean one-against-rest AUC; None where a class is absent or a score is not finite."""
     from sklearn.metrics import roc_auc_score
 
     if len(np.unique(targets)) < classes or not np.isfinite(scores).all():

@@ -1,4 +1,4 @@
-"""The matrix of Runs that a suite asks for, and the digests that say which of their steps are stale."""
+"""The matrix of Runs that a suite asks for, and the digests that say which steps are stale."""
 
 import dataclasses
 import fnmatch
@@ -42,7 +42,7 @@ class Selection:
 
 
 def expand(suite: Suite, selection: Selection) -> list[Run]:
-    """The selected Runs in the suite's order. Raises HarnessError where a selection matches none."""
+    """The selected Runs in the suite's order. Raises HarnessError where nothing is selected."""
     runs = [
         Run(suite=suite.name, dataset=dataset, model=model, device=device, seed=seed)
         for dataset in _matching("dataset", suite.datasets, selection.datasets)
@@ -68,7 +68,7 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     """
     model = suite.models[run.model]
     declared = {"model": as_json(dataclasses.replace(model, train={}))}
-    declared["files"] = _files(model.weights, model.onnx)
+    declared["files"] = _files(model.weights, model.onnx, *_named_weights(model.args))
     if model.onnx is None:
         training = suite.training(run.dataset, run.model)
         declared["train"] = as_json(dataclasses.replace(training, seeds=()))
@@ -113,6 +113,11 @@ def _version(distribution: str) -> str | None:
 
 def _source(*modules: str) -> str:
     return shelf.source_digest(*modules)
+
+
+def _named_weights(args: Mapping[str, Any]) -> list[str]:
+    """The file that a builder starts from, where it has an argument for one."""
+    return [args["weights"]] if args.get("weights") else []
 
 
 def _files(*paths: str | None) -> list[str | None]:

@@ -17,12 +17,26 @@ def find(kind: str, name: str) -> Path:
     """The file of a suite or recipe: a path, else ./KIND/NAME.toml, else the shipped copy."""
     if name.endswith(".toml"):
         return Path(name)
-    places = [Path(kind), shelf.PACKAGE / "shipped" / kind, shelf.PACKAGE.parent / kind]
-    for place in places:
+    for place in _places(kind):
         if (place / f"{name}.toml").is_file():
             return place / f"{name}.toml"
-    known = sorted({file.stem for place in places for file in place.glob("*.toml")})
-    raise HarnessError(f"{kind}/{name}.toml must exist, got no such file; known: {', '.join(known)}")
+    raise HarnessError(
+        f"{kind}/{name}.toml must exist, got no such file; known: {', '.join(known(kind))}"
+    )
+
+
+def known(kind: str) -> list[str]:
+    """The names of all suites or recipes that `find` would find."""
+    return sorted({file.stem for place in _places(kind) for file in place.glob("*.toml")})
+
+
+def title(name: str) -> str:
+    """Of a suite, unchecked: enough for a listing."""
+    return str(strict.read_toml(find("suites", name)).get("title", ""))
+
+
+def _places(kind: str) -> list[Path]:
+    return [Path(kind), shelf.PACKAGE / "shipped" / kind, shelf.PACKAGE.parent / kind]
 
 
 def load(name: str, sets: Sequence[str] = (), smoke: bool = False) -> Suite:
@@ -58,7 +72,8 @@ def _listed(table: Mapping[str, Any], path: Path) -> list[Any]:
 def _metric(item: Any) -> Any:
     """`"ece"` or `{ name = "ece", bins = 15 }` as the table of a MetricSpec."""
     if isinstance(item, Mapping):
-        return {"name": item.get("name", ""), "args": {k: v for k, v in item.items() if k != "name"}}
+        args = {key: value for key, value in item.items() if key != "name"}
+        return {"name": item.get("name", ""), "args": args}
     return {"name": item}
 
 

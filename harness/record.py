@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ class Measurement:
         if (self.value is None) != (self.status == "undefined"):
             raise ValueError(f"{self.metric}: value {self.value} does not fit status {self.status}")
         if self.value is not None and not math.isfinite(self.value):
-            raise ValueError(f"{self.metric}: a value must be finite or undefined, got {self.value}")
+            raise ValueError(f"{self.metric}: must be finite or undefined, got {self.value}")
         if self.status == "undefined" and not self.reason:
             raise ValueError(f"{self.metric}: an undefined value must have a reason")
 
@@ -86,7 +86,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one gate says of one model: `effect` is current minus baseline, in the better direction."""
+    """What one gate says of one model. `effect` is current minus baseline, above 0 a gain."""
 
     gate: str
     subject: str
@@ -105,7 +105,8 @@ def as_json(thing: Any) -> Any:
     """A dataclass, mapping or sequence as JSON values; None and empty fields are left out."""
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         pairs = ((f.name, getattr(thing, f.name)) for f in dataclasses.fields(thing))
-        return {name: as_json(value) for name, value in pairs if name in _ALWAYS or value not in _EMPTY}
+        kept = ((name, value) for name, value in pairs if name in _ALWAYS or value not in _EMPTY)
+        return {name: as_json(value) for name, value in kept}
     if isinstance(thing, Mapping):
         return {str(key): as_json(value) for key, value in thing.items()}
     if isinstance(thing, (tuple, list)):
@@ -148,7 +149,7 @@ def record_from_json(text: str, name: str) -> Record:
 
 
 def read_record(path: Path) -> Record:
-    """The record at `path`. Raises HarnessError where it is missing, broken or of another schema."""
+    """The record at `path`. Raises HarnessError where it is missing, broken or of another kind."""
     try:
         return record_from_json(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:

@@ -1,7 +1,8 @@
-"""What a parsed suite must obey beyond its types: names that exist, arguments that are known, ranges."""
+"""What a parsed suite must obey beyond its types: known names and arguments, and ranges."""
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from harness import shelf
@@ -61,7 +62,7 @@ def _dataset(dataset: Dataset, place: str) -> None:
     shelf.require("datasets", dataset.load, f"{place}.load")
     _arguments("datasets", dataset.load, "load", dataset.args, f"{place}.args")
     for column, edges in dataset.groups.items():
-        rising = len(edges) >= 2 and all(a < b for a, b in zip(edges, edges[1:], strict=False))
+        rising = len(edges) >= 2 and all(a < b for a, b in pairwise(edges))
         _demand(rising, f"{place}.groups.{column}", "be two or more rising band edges", edges)
 
 
@@ -80,9 +81,10 @@ def _metrics(suite: Suite, place: str) -> None:
     _demand(len(set(names)) == len(names), f"{place}: metrics", "name each once", names)
     for metric in suite.metrics:
         shelf.require("metrics", metric.name, f"{place}: metrics")
-        _arguments("metrics", metric.name, "measure", metric.args, f"{place}: metrics.{metric.name}")
+        where = f"{place}: metrics.{metric.name}"
+        _arguments("metrics", metric.name, "measure", metric.args, where)
         tasks = shelf.constant("metrics", metric.name, "TASKS")
-        _demand(suite.task in tasks, f"{place}: metrics.{metric.name}", f"be of {tasks}", suite.task)
+        _demand(suite.task in tasks, where, f"be of task {', '.join(tasks)}", suite.task)
 
 
 def _backends(suite: Suite, place: str) -> None:
@@ -122,7 +124,8 @@ def _policy(suite: Suite, place: str) -> None:
     _demand(inside, f"{place}: policy.threshold", "be between 0 and 1", policy.threshold)
     level = policy.interval.level
     _demand(0.5 <= level < 1, f"{place}: policy.interval.level", "be in [0.5, 1)", level)
-    _demand(policy.groups_min_n >= 1, f"{place}: policy.groups_min_n", "be 1 or more", policy.groups_min_n)
+    fewest = policy.groups_min_n
+    _demand(fewest >= 1, f"{place}: policy.groups_min_n", "be 1 or more", fewest)
 
 
 def _gate(gate: Gate, suite: Suite, place: str) -> None:

@@ -1,9 +1,10 @@
-"""Samples, what a dataset gives, and Predictions, what a model made of them: the waist of the line."""
+"""Samples, what a dataset gives, and Predictions, what a model made of them: the waist."""
 
 import dataclasses
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Samples:
         scaled /= np.float32(self.full_scale)
         return scaled
 
+    def banded(self, edges: Mapping[str, Sequence[float]]) -> "Samples":
+        """Numeric group columns as bands: edges [0, 40, 65] make 63 "40-65", 70 ">=65"."""
+        bands = {name: _bands(self.groups, name, cuts) for name, cuts in edges.items()}
+        return dataclasses.replace(self, groups={**self.groups, **bands})
+
     def first(self, n: int) -> "Samples":
         """The same split cut to `n` cases, spread evenly over it, every class kept if it can be."""
         if n >= len(self):
@@ -61,6 +67,21 @@ class Samples:
             subjects=None if self.subjects is None else self.subjects[keep],
             groups={name: column[keep] for name, column in self.groups.items()},
         )
+
+
+def _bands(
+    groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float]
+) -> NDArray[Any]:
+    if name not in groups:
+        known = ", ".join(sorted(groups)) or "none"
+        raise HarnessError(f"groups must name columns of the data, got {name!r}; known: {known}")
+    labels = [f"<{cuts[0]:g}", *(f"{a:g}-{b:g}" for a, b in pairwise(cuts)), f">={cuts[-1]:g}"]
+    try:
+        numbers = np.array([float(value) if value else np.nan for value in groups[name]])
+    except ValueError as error:
+        raise HarnessError(f"group {name} must be numbers to be banded, got: {error}") from None
+    banded = np.array(labels)[np.searchsorted(cuts, numbers, side="right")]
+    return np.where(np.isnan(numbers), "", banded)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +141,7 @@ class Predictions:
         )
 
     def to_parquet(self) -> bytes:
-        """One Parquet file, a column a field, `p0`, `p1` ... and `group.NAME`; classes as metadata."""
+        """One Parquet file: a column a field, `p0`, `p1` ..., `group.NAME`; classes as metadata."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

@@ -59,7 +59,7 @@ class Metric(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Servable:
-    """A model that can be opened by a backend: the exported file, and its torch twin if there is one.
+    """What a backend can open: the exported file, and its torch twin if there is one.
 
     `module()` gives a torch module in eval mode whose output are probabilities, like the file's.
     """
@@ -132,6 +132,11 @@ def constant(shelf: str, name: str, variable: str) -> Any:
     return None
 
 
+def summary(shelf: str, name: str) -> str:
+    """The first line of a shelf file's docstring."""
+    return (ast.get_docstring(_tree(PACKAGE / shelf / f"{name}.py")) or "").partition("\n")[0]
+
+
 def source_digest(*modules: str) -> str:
     """Of the code of `harness` modules ("models.liquid") and what they import from their shelves.
 
@@ -158,8 +163,8 @@ def _tree(file: Path) -> ast.Module:
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            if ast.get_docstring(node, clean=False) is not None:
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() if ast.get_docstring(node):
                 node.body = node.body[1:] or [ast.Pass()]
     return tree
 

@@ -17,6 +17,10 @@ except ImportError:  # Windows has no advisory locks; two processes on one suite
     fcntl = None  # type: ignore[assignment]
 
 
+class Unwritable(HarnessError):
+    """The disk is full or the place is forbidden: no Run can go on, nor note that it failed."""
+
+
 def run_folder(runs: Path, run: Run, fit_digest: str) -> Path:
     """`runs/SUITE/DATASET/MODEL/DEVICE/sSEED-DIGEST`: another fit is another folder."""
     name = f"s{run.seed}-{fit_digest[:8]}"
@@ -26,7 +30,7 @@ def run_folder(runs: Path, run: Run, fit_digest: str) -> Path:
 def write(path: Path, data: bytes | str) -> None:
     """Put `data` at `path`, whole or not at all, whatever kills the process.
 
-    Raises HarnessError where the place cannot be written or the disk is full.
+    Raises Unwritable where the place cannot be written or the disk is full.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -39,7 +43,7 @@ def write(path: Path, data: bytes | str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise HarnessError(
+        raise Unwritable(
             f"{path} must be writable, got: {error.strerror}; free space or choose another folder"
         ) from None
 
@@ -56,7 +60,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
     except OSError as error:
-        raise HarnessError(
+        raise Unwritable(
             f"{folder} must be writable, got: {error.strerror}; choose another --out"
         ) from None
     with file:

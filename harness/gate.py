@@ -1,0 +1,177 @@
+"""Verdicts: what each gate of a suite says of each model, from records alone."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from harness.baselines import Entry
+from harness.compare import Difference, difference, with_scores
+from harness.errors import HarnessError
+from harness.record import CONDITIONS, Measurement, Verdict
+from harness.rules import LATENCY_METRICS
+from harness.samples import Predictions
+from harness.suite import Gate, MetricSpec, Policy, Suite
+
+SEVERITY = {"missing": 1, "regressed": 1, "not-comparable": 4, "inconclusive": 3}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Current checkpoints of one model, dataset and device by seed, with their test predictions."""
+
+    subject: str
+    entries: Mapping[int, Entry]
+    predictions: Mapping[int, Predictions]
+
+
+def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Verdict]:
+    """Of every gate of `suite` on one model. Raises HarnessError where a gate selects no row."""
+    seeds = sorted(side.entries.keys() & accepted.keys())
+    if accepted and not seeds:
+        reason = f"no seed in common: accepted {sorted(accepted)}, measured {sorted(side.entries)}"
+        return [_verdict(gate.name, side, "missing", reason) for gate in suite.gates]
+    different = _incomparable([(side.entries[seed], accepted[seed]) for seed in seeds])
+    if different:
+        return [_verdict(gate.name, side, "not-comparable", different) for gate in suite.gates]
+    return [
+        verdict
+        for gate in suite.gates
+        for where in _selected(gate, side, accepted)
+        for verdict in [_judge(suite, gate, where, side, accepted, seeds)]
+    ]
+
+
+def exit_code(found: Sequence[Verdict], policy: Policy) -> int:
+    """0 pass, 1 regression, 3 inconclusive where that fails, 4 not comparable; the worst decides.
+
+    Raises HarnessError where nothing was judged: a gate that measured nothing must not pass.
+    """
+    judged = [verdict for verdict in found if verdict.status != "not-run"]
+    if not judged:
+        raise HarnessError("check must judge at least one gate, got none; add a quality gate")
+    codes = {SEVERITY.get(verdict.status, 0) for verdict in judged}
+    if policy.inconclusive == "pass":
+        codes.discard(3)
+    return next((code for code in (1, 4, 3) if code in codes), 0)
+
+
+def _judge(
+    suite: Suite,
+    gate: Gate,
+    where: Mapping[str, str],
+    side: Side,
+    accepted: Mapping[int, Entry],
+    seeds: Sequence[int],
+) -> Verdict:
+    name = dataclasses.replace(gate, where=where).name
+    if gate.metric in LATENCY_METRICS:
+        reason = "latency is only judged between two timings of one job; not part of this check"
+        return _verdict(name, side, "not-run", reason)
+    current = _mean(side.entries, gate.metric, where, seeds or sorted(side.entries))
+    if not seeds:
+        return _verdict(name, side, "new", "nothing accepted yet: harness accept", current=current)
+    baseline = _mean(accepted, gate.metric, where, seeds)
+    if baseline is None:
+        return _verdict(name, side, "new", "the accepted record has no such value", current=current)
+    if current is None:
+        reason = "defined in the accepted record, undefined or absent now"
+        return _verdict(name, side, "missing", reason, baseline=baseline)
+    spec = next((metric for metric in suite.metrics if metric.name == gate.metric), None)
+    if spec is None:
+        return _by_value(name, gate, side, baseline, current)
+    return _by_cases(suite, spec, gate, where, side, accepted, seeds)
+
+
+def _by_value(name: str, gate: Gate, side: Side, baseline: float, current: float) -> Verdict:
+    """Sizes and parities are exact and better when lower: no interval, only the declared limit."""
+    limit = baseline + gate.margin if gate.margin is not None else baseline * (gate.ratio or 1)
+    status = "regressed" if current > limit else "improved" if current < baseline else "ok"
+    reason = f"{current:g} against at most {limit:g}"
+    return _verdict(
+        name, side, status, reason, baseline=baseline, current=current, effect=baseline - current
+    )
+
+
+def _by_cases(
+    suite: Suite,
+    spec: MetricSpec,
+    gate: Gate,
+    where: Mapping[str, str],
+    side: Side,
+    accepted: Mapping[int, Entry],
+    seeds: Sequence[int],
+) -> Verdict:
+    now = [side.predictions[seed] for seed in seeds]
+    threshold = suite.policy.threshold
+    then = [with_scores(side.predictions[seed], accepted[seed], threshold) for seed in seeds]
+    name = dataclasses.replace(gate, where=where).name
+    found = difference(spec, now, then, suite.policy.interval.level, where)
+    if isinstance(found, str):
+        return _verdict(name, side, "missing", found)
+    status, reason = decide(found, gate.margin or 0.0)
+    return _verdict(
+        name,
+        side,
+        status,
+        reason,
+        baseline=found.b,
+        current=found.a,
+        effect=found.effect,
+        ci=found.ci,
+        minimum_detectable_effect=found.minimum_detectable_effect,
+    )
+
+
+def decide(found: Difference, margin: float) -> tuple[str, str]:
+    """Status and reason of a paired difference under a margin (0 or more, in the metric's unit)."""
+    low, high = found.ci
+    if high < 0 and found.effect < -margin:
+        return "regressed", f"worse by {-found.effect:.3g}, more than the margin {margin:g}"
+    if low > 0:
+        return "improved", f"better by {found.effect:.3g}, and the interval excludes 0"
+    if low > -margin or (low == high == found.effect == 0):
+        return "ok", f"a loss above the margin {margin:g} is outside the interval"
+    return "inconclusive", f"the interval reaches a loss of {-low:.3g}; the margin is {margin:g}"
+
+
+def _verdict(gate: str, side: Side, status: str, reason: str, **numbers: object) -> Verdict:
+    return Verdict(gate=gate, subject=side.subject, status=status, reason=reason, **numbers)  # type: ignore[arg-type]
+
+
+def _selected(
+    gate: Gate, side: Side, accepted: Mapping[int, Entry]
+) -> list[Mapping[str, str]]:
+    """The `where` of every row that the gate is about, on either side; never none."""
+    found: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+    for entry in (*side.entries.values(), *accepted.values()):
+        for row in entry.record.measurements:
+            if _about(gate, row):
+                found[tuple(sorted(row.where.items()))] = row.where
+    if not found:
+        raise HarnessError(
+            f"gate {gate.name} must select a row of {side.subject}, got none; check its where"
+        )
+    return list(found.values())
+
+
+def _about(gate: Gate, row: Measurement) -> bool:
+    named = all(row.where.get(key) == value for key, value in gate.where.items())
+    others = [key for key in row.where if key not in gate.where and key not in CONDITIONS]
+    return row.metric == gate.metric and row.kind == "value" and named and not others
+
+
+def _mean(
+    entries: Mapping[int, Entry], metric: str, where: Mapping[str, str], seeds: Sequence[int]
+) -> float | None:
+    rows = [entries[seed].record.find(metric, **where) for seed in seeds]
+    values = [row.value for row in rows if row is not None and row.value is not None]
+    return sum(values) / len(values) if values and len(values) == len(rows) else None
+
+
+def _incomparable(pairs: Sequence[tuple[Entry, Entry]]) -> str | None:
+    """The sentence why two records must not be compared: data, classes or policy differ."""
+    for current, baseline in pairs:
+        for key in ("data", "classes", "policy"):
+            now, then = current.record.run.get(key), baseline.record.run.get(key)
+            if now != then:
+                return f"{key} differs: accepted {then}, now {now}"
+    return None

@@ -1,0 +1,59 @@
+"""What metrics share: weighted counts of decisions, means and ratios, for all resamples at once."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.samples import Predictions
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counts:
+    """Weight of the cases of each class, (resamples, classes): true, decided, and both."""
+
+    true: Array
+    decided: Array
+    hit: Array
+
+    @property
+    def total(self) -> Array:
+        """Weight of all cases, (resamples, 1)."""
+        total: Array = self.true.sum(axis=1, keepdims=True)
+        return total
+
+
+def counts(predictions: Predictions, weights: Array) -> Counts:
+    """The margins and the diagonal of the confusion matrix of each resample."""
+    classes = np.arange(len(predictions.classes))
+    true = predictions.y_true[:, None] == classes
+    decided = predictions.decision[:, None] == classes
+    table = weights @ np.hstack([true, decided, true & decided]).astype(np.float64)
+    return Counts(*np.hsplit(table, 3))
+
+
+def positives(predictions: Predictions) -> list[int]:
+    """The classes that count as positive, one at a time: of two the second, of more each."""
+    classes = len(predictions.classes)
+    return [1] if classes == 2 else list(range(classes))
+
+
+def macro(predictions: Predictions, of_class: Callable[[int], Array]) -> Array:
+    """Unweighted mean of a one-against-rest metric over `positives`; NaN where one of them is."""
+    mean: Array = np.mean([of_class(k) for k in positives(predictions)], axis=0)
+    return mean
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """`part / whole`, NaN where `whole` is 0."""
+    result: Array = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    np.divide(part, whole, out=result, where=whole != 0)
+    return result
+
+
+def weighted_mean(cases: NDArray[np.generic], weights: Array) -> Array:
+    """Mean of (n,) cases: (resamples, n) weights -> (resamples,), NaN without weight."""
+    return ratio(weights @ cases.astype(np.float64), weights.sum(axis=1))

@@ -1,0 +1,19 @@
+"""Share of the commonest true class: the accuracy of always answering it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics._counts import counts, ratio
+from harness.samples import Predictions
+
+TASKS = ("classify",)
+UNIT = "1"
+BETTER = None
+NEEDS = "at least one case"
+PER_CLASS = False
+
+
+def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(resamples, n) weights -> (resamples,); NaN without weight."""
+    found = counts(predictions, weights)
+    return ratio(found.true.max(axis=1), found.total[:, 0])

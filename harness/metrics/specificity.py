@@ -1,0 +1,25 @@
+"""Share of the negative cases that were decided negative."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics._counts import counts, macro, ratio
+from harness.samples import Predictions
+
+TASKS = ("classify",)
+UNIT = "1"
+BETTER = "higher"
+NEEDS = "negative cases (of every class, if more than two)"
+PER_CLASS = True
+
+
+def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(resamples, n) weights -> (resamples,); of more than two classes the macro mean.
+
+    NaN where one of the classes taken as positive has all the cases.
+    """
+    found = counts(predictions, weights)
+    negative = found.total - found.true
+    false_positive = found.decided - found.hit
+    share = ratio(negative - false_positive, negative)
+    return macro(predictions, lambda k: share[:, k])

@@ -1,0 +1,122 @@
+"""The exported file, and its torch twin, over every case of val and test: Predictions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.samples import SHIPPED, Predictions, Samples
+
+BATCH = 64
+
+Model = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def predict(
+    models: Mapping[str, Model], splits: Sequence[Samples], threshold: float
+) -> Predictions:
+    """Every model on every split; a model maps images (n, ...) to probabilities (n, outputs).
+
+    Decisions are p > threshold for two classes, argmax for more.
+    Raises HarnessError where an output does not fit the classes.
+    """
+    parts = [
+        _part(variant, model, samples, threshold)
+        for samples in splits
+        for variant, model in models.items()
+    ]
+    first = parts[0]
+    return Predictions(
+        classes=first.classes,
+        **{name: _join(parts, name) for name in _COLUMNS},
+        subject=None if first.subject is None else _join(parts, "subject"),
+        groups={
+            name: np.concatenate([part.groups[name] for part in parts]) for name in first.groups
+        },
+    )
+
+
+_COLUMNS = ("id", "split", "variant", "y_true", "probability", "decision")
+
+
+def _join(parts: Sequence[Predictions], name: str) -> NDArray[Any]:
+    return np.concatenate([getattr(part, name) for part in parts])
+
+
+def _part(variant: str, model: Model, samples: Samples, threshold: float) -> Predictions:
+    n = len(samples)
+    outputs = [model(samples.batch(slice(i, i + BATCH))) for i in range(0, n, BATCH)]
+    probability = widen(np.concatenate(outputs).astype(np.float64), len(samples.classes))
+    binary = len(samples.classes) == 2
+    decision = probability[:, 1] > threshold if binary else probability.argmax(axis=1)
+    return Predictions(
+        classes=samples.classes,
+        id=samples.ids,
+        split=np.full(n, samples.split),
+        variant=np.full(n, variant),
+        y_true=samples.targets,
+        probability=probability,
+        decision=decision.astype(np.int64),
+        subject=samples.subjects,
+        groups=samples.groups,
+    )
+
+
+def widen(probability: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+    """(n, 1) of a binary task as (n, 2); softmax rows summed to 1 in float64.
+
+    Raises HarnessError where the columns do not fit the classes or a value is not a probability.
+    """
+    if probability.shape[1] == 1 and classes == 2:
+        probability = np.concatenate([1 - probability, probability], axis=1)
+    if probability.shape[1] != classes:
+        raise HarnessError(
+            f"the model must have an output for each of {classes} classes, "
+            f"got {probability.shape[1]}"
+        )
+    wrong = int((~np.isfinite(probability) | (probability < 0) | (probability > 1)).any(1).sum())
+    if wrong:
+        raise HarnessError(
+            f"probabilities must be finite and in [0, 1], got others in {wrong} of "
+            f"{len(probability)} cases; check the model's link"
+        )
+    total: NDArray[np.float64] = probability.sum(axis=1, keepdims=True)
+    if np.abs(total - 1).max(initial=0) > 1e-4:
+        raise HarnessError(
+            f"probabilities of a case must sum to 1, got {float(total.max()):g}; "
+            "check the model's link"
+        )
+    scaled: NDArray[np.float64] = probability / total
+    return scaled
+
+
+def onnx_model(path: Path) -> Model:
+    """The file at `path` in ONNX Runtime on the CPU: the session that quality is measured in."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs: NDArray[np.float32] = session.run(None, {name: images})[0]
+        return outputs
+
+    return run
+
+
+def torch_model(module: Any) -> Model:
+    """A torch module of probabilities as a function of arrays."""
+    import torch
+
+    @torch.inference_mode()
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs: NDArray[np.float32] = module(torch.from_numpy(images)).numpy()
+        return outputs
+
+    return run
+
+
+VARIANTS = {SHIPPED: onnx_model, "torch": torch_model}

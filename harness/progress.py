@@ -1,0 +1,65 @@
+"""What a long command says on stderr while it works: live on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+EVERY = 5.0  # seconds between two plain lines of one training
+
+
+class Progress:
+    """Say what is going on; with `quiet`, nothing."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.live: Any = None
+        self.spoken = 0.0
+        if not quiet and sys.stderr.isatty():
+            from rich.console import Console
+
+            self.live = Console(stderr=True, highlight=False).status("")
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        if self.quiet:
+            return
+        if self.live is not None:
+            self.live.stop()
+        print(text, file=sys.stderr, flush=True)
+
+    def step(self, run: str, step: str) -> None:
+        """What is being done now; replaced by what comes next on a terminal."""
+        self._now(f"{run}  {step}", always=True)
+
+    def epoch(self, run: str, row: Mapping[str, Any], epochs: int) -> None:
+        """A row of a training history: losses, validation metrics, time left to the last epoch."""
+        left = (epochs - row["epoch"]) * row["seconds"]
+        auc = row["val_roc_auc"]
+        self._now(
+            f"{run}  epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.4f}  "
+            f"val loss {row['val_loss']:.4f}  acc {row['val_accuracy']:.3f}  "
+            f"auc {'undefined' if auc is None else f'{auc:.3f}'}  at most {_clock(left)} left",
+            always=row["epoch"] == epochs,
+        )
+
+    def _now(self, text: str, always: bool) -> None:
+        if self.quiet:
+            return
+        if self.live is not None:
+            self.live.start()
+            self.live.update(text)
+        elif always or time.monotonic() - self.spoken > EVERY:
+            self.spoken = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self.live is not None:
+            self.live.stop()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

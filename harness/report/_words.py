@@ -1,0 +1,52 @@
+"""What readers are told of a metric: a label and a sentence. One not listed shows its own name."""
+
+_WORDS = {
+    "accuracy": ("Accuracy", "Share of cases decided rightly; read it against the majority rate."),
+    "balanced_accuracy": ("Balanced acc.", "Mean over the classes of the share decided rightly."),
+    "roc_auc": (
+        "ROC AUC",
+        "Chance that a positive case scores above a negative one, in the mean over classes; "
+        "0.5 is guessing.",
+    ),
+    "average_precision": ("Avg. precision", "Area under precision against recall."),
+    "f1": ("F1", "Harmonic mean of precision and sensitivity."),
+    "sensitivity": ("Sensitivity", "Share of the positive cases that are found."),
+    "specificity": ("Specificity", "Share of the negative cases that are left alone."),
+    "mcc": ("MCC", "Correlation of decision and truth; 0 is guessing."),
+    "cohen_kappa": ("Cohen's kappa", "Agreement beyond chance."),
+    "brier": ("Brier score", "Mean squared error of the probabilities."),
+    "log_loss": ("Log loss", "Mean surprise at the truth, in nats."),
+    "ece": (
+        "ECE",
+        "Expected calibration error: gap between stated and observed frequency. "
+        "Even a perfect model scores above 0 on few cases.",
+    ),
+    "calibration_slope": ("Cal. slope", "1 is calibrated; below 1 is overconfident."),
+    "calibration_intercept": ("Cal. intercept", "0 is calibrated; above 0 is too low a risk."),
+    "majority_rate": ("Majority rate", "Accuracy of always giving the most frequent answer."),
+    "parameters_trainable": ("Parameters", "Numbers that training may change."),
+    "parameters_total": ("All parameters", "Trainable, frozen and masks together."),
+    "parameters_effective": ("Effective", "Trainable numbers that no mask holds at zero."),
+    "size_bytes": ("Size", "Of the exported ONNX file."),
+    "flops": ("FLOPs", "Floating-point operations for one case."),
+    "latency_p50": ("p50", "Half of the calls are faster."),
+    "latency_p90": ("p90", "Nine calls of ten are faster."),
+    "latency_p95": ("p95", "19 calls of 20 are faster."),
+    "latency_p99": ("p99", "99 calls of 100 are faster."),
+    "latency_cold": ("Cold", "The first call after loading."),
+    "latency_load": ("Load", "Opening the model file."),
+    "throughput": ("Throughput", "Cases per second, one batch after another."),
+    "peak_memory": ("Peak memory", "The most memory held at once."),
+    "parity_max_abs": ("Largest gap", "Largest difference of an output, ONNX file against torch."),
+    "parity_flips": ("Flips", "Cases decided differently by the ONNX file and torch."),
+}
+
+
+def label(metric: str) -> str:
+    """What a column of this metric is called."""
+    return _WORDS[metric][0] if metric in _WORDS else metric.replace("_", " ")
+
+
+def explain(metric: str) -> str:
+    """One sentence for readers who do not know the metric, or nothing."""
+    return _WORDS[metric][1] if metric in _WORDS else ""

@@ -1,0 +1,27 @@
+"""For whom it works: the same metrics by age, sex, site, size or what else the data knows."""
+
+from harness.record import Measurement, Where
+from harness.report._pivot import cohorts
+from harness.report._view import Group, View
+
+_LEAD = (
+    "The same numbers for parts of the test set. A part that is too small is shown as undefined, "
+    "never as fair. Compare intervals before values: small parts scatter."
+)
+
+
+def section(view: View) -> str:
+    """A table for each dataset whose cases are known by group."""
+    return view.chapter("Groups", *view.each(_dataset), lead=_LEAD)
+
+
+def _dataset(view: View, group: Group) -> str:
+    return cohorts(view, group, "Group", _wanted, _name)
+
+
+def _wanted(row: Measurement) -> bool:
+    return bool(row.where) and all(key.startswith("group.") for key in row.where)
+
+
+def _name(where: Where) -> str:
+    return ", ".join(f"{key.removeprefix('group.')}: {value}" for key, value in where.items())

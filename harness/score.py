@@ -1,0 +1,200 @@
+"""Predictions to measurements: how good the shipped model is, how sure that is, and for whom."""
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import shelf
+from harness.errors import HarnessError
+from harness.record import Measurement
+from harness.samples import SHIPPED, Predictions
+from harness.statistics.intervals import Interval, intervals
+from harness.suite import MetricSpec, Policy
+
+TORCH = "torch"
+"""The variant that the shipped one is held against."""
+
+_MAJORITY = MetricSpec(name="majority_rate")
+_SUM_TOLERANCE = 1e-4
+
+
+def score(
+    predictions: Predictions, metrics: Sequence[MetricSpec], policy: Policy
+) -> tuple[Measurement, ...]:
+    """Every quality row of a model.
+
+    The shipped variant on test: over all, one class against the rest, and by group; on val; and
+    against its torch twin, if there is one. Raises HarnessError where a probability is none.
+    """
+    _refuse_improbable(predictions)
+    test, val = predictions.select("test"), predictions.select("val")
+    overall = metrics if _MAJORITY in metrics else (*metrics, _MAJORITY)
+    return (
+        *_answers([*_ask(overall, test, {}), *_ask_by_class(metrics, test)], policy),
+        *_by_group(metrics, test, policy),
+        *_answers(_ask(metrics, val, {"split": "val"}) if len(val) else [], policy),
+        *_against_torch(metrics, predictions, policy),
+    )
+
+
+def warn(predictions: Predictions) -> tuple[dict[str, str], ...]:
+    """Doubts about the shipped model on test that no single number shows: `code` and `message`."""
+    test = predictions.select("test")
+    if len(test) < 2 or len(np.unique(test.decision)) > 1:
+        return ()
+    [majority] = _ask([_MAJORITY], test, {})
+    message = (
+        f"every test case is decided {test.classes[test.decision[0]]!r}, and always answering the"
+        f" commonest class has accuracy {majority.value:.3f}; train longer, weigh the classes, or"
+        " choose the threshold on val"
+    )
+    return ({"code": "constant-predictor", "message": message},)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Question:
+    """One metric of one cohort. Called with weights it measures, as `intervals` wants it."""
+
+    spec: MetricSpec
+    metric: shelf.Metric
+    cohort: Predictions
+    where: Mapping[str, str]
+
+    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.metric.measure(self.cohort, weights, **self.spec.args)
+
+    @property
+    def value(self) -> float:
+        """NaN where undefined."""
+        return float(self(np.ones((1, len(self.cohort))))[0])
+
+    @property
+    def need(self) -> str:
+        """Why a value is undefined: needs cases of every class; got 12 benign, 0 malignant."""
+        true = Counter(self.cohort.y_true.tolist())
+        got = ", ".join(f"{true[k]} {name}" for k, name in enumerate(self.cohort.classes))
+        return f"needs {self.metric.NEEDS}; got {got}"
+
+
+def _ask(
+    metrics: Iterable[MetricSpec], cohort: Predictions, where: Mapping[str, str]
+) -> list[_Question]:
+    return [_Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
+
+
+def _ask_by_class(metrics: Sequence[MetricSpec], cohort: Predictions) -> Iterator[_Question]:
+    for k, name in enumerate(cohort.classes):
+        asked = _ask(metrics, cohort.one_against_rest(k), {"class": name})
+        yield from (question for question in asked if question.metric.PER_CLASS)
+
+
+def _answers(questions: Sequence[_Question], policy: Policy) -> Iterator[Measurement]:
+    """A row each. The questions are of the same cases, so they share their resamples."""
+    if not questions:
+        return
+    units = _units(questions[0].cohort, policy)
+    found = intervals(questions, units.codes, level=policy.interval.level, over=units.over)
+    for question, interval in zip(questions, found, strict=True):
+        yield _row(question, units, question.value, interval=interval)
+
+
+def _by_group(
+    metrics: Sequence[MetricSpec], test: Predictions, policy: Policy
+) -> Iterator[Measurement]:
+    for column, values in test.groups.items():
+        named = np.where(values == "", "unknown", values)
+        for name in sorted(set(named.tolist())):
+            cohort = test.where(np.asarray(named == name))
+            questions = _ask(metrics, cohort, {f"group.{column}": name})
+            if len(cohort) >= policy.groups_min_n:
+                yield from _answers(questions, policy)
+                continue
+            cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
+            reason = f"only {cases}; groups_min_n is {policy.groups_min_n}"
+            units = _units(cohort, policy)
+            yield from (_row(question, units, math.nan, reason=reason) for question in questions)
+
+
+def _against_torch(
+    metrics: Sequence[MetricSpec], predictions: Predictions, policy: Policy
+) -> Iterator[Measurement]:
+    """What the export changed: each metric on test, and outputs and decisions on test and val."""
+    twin, shipped = _in_order(predictions, TORCH), _in_order(predictions, SHIPPED)
+    if not len(twin):
+        return
+    if not all(np.array_equal(getattr(twin, of), getattr(shipped, of)) for of in ("id", "split")):
+        raise HarnessError(
+            f"variants {TORCH} and {SHIPPED} must be of the same cases of test and val,"
+            f" got {len(twin)} against {len(shipped)} cases; predict again"
+        )
+    test = shipped.select("test")
+    theirs = _ask(metrics, twin.select("test", TORCH), {})
+    for our, their in zip(_ask(metrics, test, {"variant": TORCH}), theirs, strict=True):
+        row = _row(our, _units(test, policy), our.value - their.value)
+        yield dataclasses.replace(row, kind="difference")
+    about: dict[str, Any] = {"n": len(twin), "over": "image", "better": "lower"}
+    apart = np.abs(shipped.probability - twin.probability).max()
+    flips = (shipped.decision != twin.decision).sum()
+    yield Measurement(metric="parity_max_abs", value=float(apart), **about)
+    yield Measurement(metric="parity_flips", value=float(flips), unit="cases", **about)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Units:
+    """What is resampled and counted, and the code of the one that each case belongs to."""
+
+    over: str
+    codes: NDArray[np.int64]
+
+
+def _units(cohort: Predictions, policy: Policy) -> _Units:
+    if cohort.subject is None or policy.interval.over != "subject":
+        return _Units("image", np.arange(len(cohort)))
+    return _Units("subject", np.unique(cohort.subject, return_inverse=True)[1])
+
+
+def _row(
+    question: _Question,
+    units: _Units,
+    value: float,
+    interval: Interval | None = None,
+    reason: str | None = None,
+) -> Measurement:
+    """NaN is undefined, for `reason`, or else for what the metric needs."""
+    about: dict[str, Any] = {
+        "metric": question.spec.name,
+        "where": question.where,
+        "n": len(np.unique(units.codes)),
+        "over": units.over,
+        "unit": question.metric.UNIT,
+        "better": question.metric.BETTER,
+    }
+    if math.isnan(value):
+        return Measurement(value=None, status="undefined", reason=reason or question.need, **about)
+    if interval is not None:
+        about |= {"ci": interval.ci, "level": interval.level, "method": interval.method}
+    return Measurement(value=value, **about)
+
+
+def _in_order(predictions: Predictions, variant: str) -> Predictions:
+    """The test and val cases of one variant, by split and id."""
+    measured = np.isin(predictions.split, ("test", "val")) & (predictions.variant == variant)
+    cases = predictions.where(measured)
+    return cases.where(np.lexsort((cases.id, cases.split)))
+
+
+def _refuse_improbable(predictions: Predictions) -> None:
+    probability = predictions.probability
+    within = np.all((probability >= 0) & (probability <= 1), axis=1, keepdims=True)
+    total = np.where(within, probability, 0).sum(axis=1)
+    wrong = int((np.abs(total - 1) > _SUM_TOLERANCE).sum())
+    if wrong:
+        raise HarnessError(
+            "probabilities must be finite, within [0, 1] and sum to 1 over the classes, got"
+            f" {wrong} of {len(predictions)} cases that are not; give probabilities, not logits"
+        )

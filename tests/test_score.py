@@ -1,0 +1,308 @@
+"""The score step: which rows there are, what each of them carries, and what is refused."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+
+from harness import shelf
+from harness.errors import HarnessError
+from harness.record import Measurement, Record, as_json, measurement_from_json
+from harness.samples import SHIPPED, Predictions
+from harness.score import score, warn
+from harness.statistics import intervals
+from harness.suite import Interval, MetricSpec, Policy
+
+METRICS = tuple(MetricSpec(name=name) for name in shelf.names("metrics") if name != "majority_rate")
+ONE_CLASS = {"roc_auc", "average_precision", "f1", "sensitivity", "specificity"}
+POLICY = Policy()
+
+
+def table(classes: int = 2, **changes: Any) -> Predictions:
+    """60 cases of test and 30 of val, shipped and torch, the torch outputs all but the same.
+
+    Groups: sex F or M or "", by turns; site A but for 4 cases of B and 1 of C in test.
+    """
+    rng = np.random.default_rng(classes)
+    n = 90
+    y_true = rng.integers(classes, size=n)
+    raw = rng.integers(1, 20, size=(n, classes)) + 6 * (y_true[:, None] == np.arange(classes))
+    probability = raw / raw.sum(axis=1, keepdims=True)
+    site = np.array(["A"] * 55 + ["B"] * 4 + ["C"] + ["A"] * 30)
+    cases = Predictions(
+        classes=("benign", "malignant", "other")[:classes],
+        id=np.arange(n),
+        split=np.repeat(["test", "val"], [60, 30]),
+        variant=np.full(n, SHIPPED),
+        y_true=y_true,
+        probability=probability,
+        decision=probability.argmax(axis=1),
+        groups={"sex": np.resize(["F", "M", ""], n), "site": site},
+    )
+    return dataclasses.replace(cases, **changes)
+
+
+def twin(cases: Predictions) -> Predictions:
+    """The torch variant of the same cases, in another order."""
+    backwards = cases.where(np.arange(len(cases))[::-1])
+    return dataclasses.replace(backwards, variant=np.full(len(cases), "torch"))
+
+
+def joined(first: Predictions, second: Predictions) -> Predictions:
+    columns = ("id", "split", "variant", "y_true", "probability", "decision")
+    return dataclasses.replace(
+        first,
+        **{of: np.concatenate([getattr(first, of), getattr(second, of)]) for of in columns},
+        groups={of: np.concatenate([first.groups[of], second.groups[of]]) for of in first.groups},
+    )
+
+
+def find(rows: Sequence[Measurement], metric: str, where: Mapping[str, str]) -> Measurement:
+    [row] = [row for row in rows if row.metric == metric and row.where == where]
+    return row
+
+
+@pytest.fixture(scope="module")
+def rows() -> tuple[Measurement, ...]:
+    return score(joined(table(), twin(table())), METRICS, POLICY)
+
+
+def test_a_row_of_each_metric_where_it_belongs(rows: tuple[Measurement, ...]) -> None:
+    declared = {metric.name for metric in METRICS}
+    expected = {(name, ()) for name in declared | {"majority_rate"}}
+    expected |= {(name, ("class", k)) for name in ONE_CLASS for k in ("benign", "malignant")}
+    expected |= {(name, ("group.sex", k)) for name in declared for k in ("F", "M", "unknown")}
+    expected |= {(name, ("group.site", k)) for name in declared for k in "ABC"}
+    expected |= {(name, ("split", "val")) for name in declared}
+    expected |= {(name, ("variant", "torch")) for name in declared}
+    expected |= {("parity_max_abs", ()), ("parity_flips", ())}
+    got = [(row.metric, tuple(item for pair in row.where.items() for item in pair)) for row in rows]
+    assert len(got) == len(set(got))
+    assert set(got) == expected
+
+
+def test_rows_make_a_record_and_survive_json(rows: tuple[Measurement, ...]) -> None:
+    Record(run={}, status="ok", measurements=rows)
+    assert tuple(map(measurement_from_json, as_json(rows))) == rows
+
+
+def test_the_headline_is_the_shipped_model_on_test(rows: tuple[Measurement, ...]) -> None:
+    test = table().select("test")
+    row = find(rows, "roc_auc", {})
+    assert row.value == pytest.approx(sk.roc_auc_score(test.y_true, test.probability[:, 1]))
+    assert row.ci is not None
+    assert row.ci[0] < row.value < row.ci[1]
+    about = (row.n, row.over, row.level, row.unit, row.better, row.kind)
+    assert about == (60, "image", 0.95, "1", "higher", "value")
+    assert row.method == "percentile bootstrap over images, 2000 resamples"
+    assert find(rows, "brier", {}).better == "lower"
+    assert find(rows, "majority_rate", {}).better is None
+
+
+def test_val_has_its_own_rows(rows: tuple[Measurement, ...]) -> None:
+    val = table().select("val")
+    row = find(rows, "accuracy", {"split": "val"})
+    assert row.value == pytest.approx(sk.accuracy_score(val.y_true, val.decision))
+    assert row.n == 30
+    assert row.ci is not None
+
+
+def test_without_val_and_torch_there_are_no_such_rows() -> None:
+    rows = score(table().select("test"), METRICS, POLICY)
+    assert not {key for row in rows for key in row.where} & {"split", "variant"}
+    assert not any(row.metric.startswith("parity") for row in rows)
+
+
+def test_a_declared_majority_rate_is_not_said_twice() -> None:
+    rows = score(table(), [MetricSpec(name="majority_rate")], POLICY)
+    assert find(rows, "majority_rate", {}).value is not None
+
+
+def test_one_class_against_the_rest() -> None:
+    cases = table(classes=3)
+    test = cases.select("test")
+    rows = score(cases, METRICS, POLICY)
+    for k, name in enumerate(cases.classes):
+        area = sk.roc_auc_score(test.y_true == k, test.probability[:, k])
+        recall = sk.recall_score(test.y_true == k, test.decision == k)
+        assert find(rows, "roc_auc", {"class": name}).value == pytest.approx(area)
+        assert find(rows, "sensitivity", {"class": name}).value == pytest.approx(recall)
+        assert find(rows, "f1", {"class": name}).ci is not None
+
+
+def test_groups_and_the_unknown(rows: tuple[Measurement, ...]) -> None:
+    test = table().select("test")
+    for name, column in (("F", "F"), ("M", "M"), ("unknown", "")):
+        of = test.groups["sex"] == column
+        row = find(rows, "accuracy", {"group.sex": name})
+        assert row.value == pytest.approx(sk.accuracy_score(test.y_true[of], test.decision[of]))
+        assert row.n == 20
+        assert row.ci is not None
+
+
+def test_unknown_and_empty_are_one_group() -> None:
+    cases = table(groups={"sex": np.resize(np.array(["", "unknown"], dtype=object), 90)})
+    rows = score(cases, METRICS, POLICY)
+    assert find(rows, "accuracy", {"group.sex": "unknown"}).n == 60
+
+
+def test_a_small_group_is_undefined(rows: tuple[Measurement, ...]) -> None:
+    few = find(rows, "accuracy", {"group.site": "B"})
+    assert (few.value, few.status, few.n) == (None, "undefined", 4)
+    assert few.reason == "only 4 cases; groups_min_n is 10"
+    assert find(rows, "f1", {"group.site": "C"}).reason == "only 1 case; groups_min_n is 10"
+    lenient = score(table(), METRICS, Policy(groups_min_n=4))
+    assert find(lenient, "accuracy", {"group.site": "B"}).value is not None
+
+
+def test_a_group_of_one_class_is_undefined_and_counted() -> None:
+    cases = table()
+    cases = dataclasses.replace(cases, groups={"truth": cases.y_true.astype(str)})
+    benign = int((cases.select("test").y_true == 0).sum())
+    rows = score(cases, METRICS, POLICY)
+    row = find(rows, "roc_auc", {"group.truth": "0"})
+    assert (row.value, row.ci, row.n) == (None, None, benign)
+    assert row.reason == f"needs cases of every class; got {benign} benign, 0 malignant"
+    assert find(rows, "sensitivity", {"group.truth": "0"}).status == "undefined"
+    assert find(rows, "specificity", {"group.truth": "0"}).status == "ok"
+
+
+def test_undefined_is_never_a_number() -> None:
+    """No positive case: what needs one has no value, whatever the split, group or class."""
+    rows = score(table(y_true=np.zeros(90, dtype=np.int64)), METRICS, POLICY)
+    undefined = {row.metric for row in rows if not row.where and row.status == "undefined"}
+    assert undefined == {"roc_auc", "average_precision", "sensitivity", "mcc"}
+    for row in rows:
+        if row.metric in ("roc_auc", "average_precision", "mcc"):
+            assert row.value is None
+            assert row.reason
+            assert row.ci is None
+
+
+def test_without_test_cases_all_is_undefined() -> None:
+    rows = score(table().select("val"), METRICS, POLICY)
+    assert {row.status for row in rows if not row.where} == {"undefined"}
+    assert find(rows, "accuracy", {}).reason == (
+        "needs at least one case; got 0 benign, 0 malignant"
+    )
+
+
+def test_an_identical_twin_differs_in_nothing(rows: tuple[Measurement, ...]) -> None:
+    for metric in METRICS:
+        row = find(rows, metric.name, {"variant": "torch"})
+        assert (row.kind, row.value, row.n) == ("difference", 0, 60)
+    for metric, unit in (("parity_max_abs", "1"), ("parity_flips", "cases")):
+        row = find(rows, metric, {})
+        assert (row.value, row.n, row.unit, row.better) == (0, 90, unit, "lower")
+
+
+def test_a_twin_that_differs_is_measured() -> None:
+    """Three test cases and one of val lose their decision; one output of val is 0.25 away."""
+    cases = table()
+    decision, probability = cases.decision.copy(), cases.probability.copy()
+    right = np.flatnonzero((decision == cases.y_true) & (cases.split == "test"))[:3]
+    decision[[*right, 70]] = 1 - decision[[*right, 70]]
+    probability[80] = [0.5, 0.5]
+    probability[80] += np.array([-1, 1]) * (cases.probability[80, 1] - 0.5 + 0.25)
+    changed = dataclasses.replace(cases, decision=decision, probability=probability)
+    rows = score(joined(cases, twin(changed)), METRICS, POLICY)
+    assert find(rows, "accuracy", {"variant": "torch"}).value == pytest.approx(3 / 60)
+    assert find(rows, "parity_flips", {}).value == 4
+    assert find(rows, "parity_max_abs", {}).value == pytest.approx(0.25)
+
+
+def test_a_difference_of_the_undefined_is_undefined() -> None:
+    cases = table(y_true=np.zeros(90, dtype=np.int64))
+    rows = score(joined(cases, twin(cases)), METRICS, POLICY)
+    row = find(rows, "roc_auc", {"variant": "torch"})
+    assert (row.value, row.kind) == (None, "difference")
+    assert row.reason == "needs cases of every class; got 60 benign, 0 malignant"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"id": np.arange(1, 91)}, {"split": np.repeat(["test", "val"], [50, 40])}],
+    ids=["id", "split"],
+)
+def test_a_twin_of_other_cases_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(HarnessError, match="must be of the same cases of test and val"):
+        score(joined(table(), twin(table(**changes))), METRICS, POLICY)
+
+
+def test_a_twin_of_fewer_cases_is_refused() -> None:
+    with pytest.raises(HarnessError, match="got 89 against 90 cases"):
+        score(joined(table(), twin(table()).where(np.arange(89))), METRICS, POLICY)
+
+
+def test_subjects_are_resampled_and_counted_where_known() -> None:
+    subject = np.char.add("s", (np.arange(90) // 2).astype(str))
+    row = find(score(table(subject=subject), METRICS, POLICY), "accuracy", {})
+    assert (row.n, row.over) == (30, "subject")
+    assert row.method == "percentile bootstrap over subjects, 2000 resamples"
+    images = Policy(interval=Interval(level=0.8, over="image"))
+    other = find(score(table(subject=subject), METRICS, images), "accuracy", {})
+    assert (other.n, other.over, other.level) == (60, "image", 0.8)
+    assert other.value == row.value
+    assert other.ci != row.ci
+
+
+def test_two_subjects_have_no_interval_and_the_row_says_so() -> None:
+    subject = np.resize(["p", "q"], 90)
+    row = find(score(table(subject=subject), METRICS, POLICY), "accuracy", {})
+    assert (row.ci, row.level, row.n) == (None, None, 2)
+    assert row.method == "no interval from fewer than 3 subjects"
+
+
+def test_resamples_are_drawn_once_for_all_metrics_of_a_cohort(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+    real = intervals.resample_weights
+
+    def counting(clusters: Any, resamples: int, rng: Any) -> Any:
+        drawn.append(resamples)
+        return real(clusters, resamples, rng)
+
+    monkeypatch.setattr(intervals, "resample_weights", counting)
+    score(table(), METRICS, POLICY)
+    assert sum(drawn) == 2_000 * len(["test", "val", "F", "M", "unknown", "site A"])
+
+
+def test_scoring_repeats_itself(rows: tuple[Measurement, ...]) -> None:
+    assert score(joined(table(), twin(table())), METRICS, POLICY) == rows
+
+
+@pytest.mark.parametrize(
+    "improbable",
+    [[math.nan, 0.5], [math.inf, -math.inf], [-0.1, 1.1], [0.4, 0.4], [2.0, 3.0], [0.5, 0.5002]],
+)
+def test_what_is_no_probability_is_refused(improbable: list[float]) -> None:
+    probability = table().probability
+    probability[[3, 50, 80]] = improbable
+    with pytest.raises(HarnessError, match="got 3 of 90 cases that are not"):
+        score(table(probability=probability), METRICS, POLICY)
+
+
+def test_rounded_probabilities_pass() -> None:
+    probability = table().probability.astype(np.float32).astype(np.float64)
+    probability[7] = [0.5, 0.50005]
+    assert score(table(probability=probability), METRICS, POLICY)
+
+
+def test_a_constant_predictor_is_warned_of() -> None:
+    constant = table(decision=np.array([1] * 60 + [0] * 30))
+    [warning] = warn(constant)
+    rate = find(score(constant, METRICS, POLICY), "majority_rate", {}).value
+    assert warning["code"] == "constant-predictor"
+    assert "'malignant'" in warning["message"]
+    assert f"accuracy {rate:.3f};" in warning["message"]
+
+
+def test_a_predictor_that_decides_is_not_warned_of() -> None:
+    assert warn(table()) == ()
+    assert warn(table().select("val")) == ()
+    assert warn(table().where(np.arange(1))) == ()
