@@ -69,10 +69,13 @@ def shipped(folder: Path) -> Predictions:
 
 
 def history(folder: Path) -> tuple[Mapping[str, float], ...]:
-    """The rows of `history.jsonl`; empty where nothing was trained."""
+    """The rows of `history.jsonl`; empty where nothing was trained. HarnessError if broken."""
     path = folder / "history.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return tuple(json.loads(line) for line in lines)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return tuple(json.loads(line) for line in lines)
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{path} must be lines of JSON, got: {error}; run again") from None
 
 
 def read(path: Path) -> Entry:
@@ -86,20 +89,22 @@ def read(path: Path) -> Entry:
         table = pq.read_table(io.BytesIO(beside.read_bytes()))
         columns = [table[name].to_numpy() for name in table.column_names if name != "case"]
         curve = json.loads((table.schema.metadata or {})[HISTORY.encode()])
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        probability = np.stack(columns, axis=1)
+        return Entry(record=record, probability=probability, history=tuple(curve))
+    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise HarnessError(f"{beside} must be an accepted table, got: {error}") from None
-    return Entry(record=record, probability=np.stack(columns, axis=1), history=tuple(curve))
 
 
 def accepted(baselines: Path, run: Run) -> dict[int, Entry]:
     """Seed -> entry of all accepted checkpoints of a Run's model, dataset and device."""
-    files = sorted(place(baselines, run).parent.glob("s*.json"))
-    return {int(file.stem[1:]): read(file) for file in files}
+    files = place(baselines, run).parent.glob("s*.json")
+    return {int(file.stem[1:]): read(file) for file in sorted(files) if file.stem[1:].isdecimal()}
 
 
 def all_accepted(baselines: Path, suite: str) -> list[Entry]:
     """Every accepted entry of a suite, in the order of the file names."""
-    return [read(file) for file in sorted((baselines / suite).glob("*/*@*/s*.json"))]
+    files = sorted((baselines / suite).glob("*/*@*/s*.json"))
+    return [read(file) for file in files if file.stem[1:].isdecimal()]
 
 
 def _scores(predictions: Predictions, curve: Sequence[Mapping[str, Any]]) -> bytes:

@@ -2,178 +2,179 @@
 
 import json
 import os
-import sys
-import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from harness.errors import HarnessError
+from harness.verbs import _options as of
+from harness.verbs._ending import Verbs, end
+
+if TYPE_CHECKING:
+    from harness.verbs._scope import Answer, Globs, Scope
 
 app = typer.Typer(
+    cls=Verbs,
     help="Evaluate and benchmark medical-imaging models: train, export, measure, gate, rank.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A name, or the path of a .toml.")]
-Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only these; globs.")]
-Models = Annotated[list[str] | None, typer.Option("--model", help="Only these; globs.")]
-Seeds = Annotated[list[str] | None, typer.Option("--seed", help="Only these.")]
-Devices = Annotated[list[str] | None, typer.Option("--device", help="auto, cpu or cuda.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", help="train.epochs=3; wins over all.")]
-Smoke = Annotated[bool, typer.Option("--smoke", help="1 epoch and 64 cases, kept apart.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Where data is. Or HARNESS_DATA.")]
-Runs = Annotated[Path, typer.Option("--runs", help="Where records are read.")]
-Baselines = Annotated[Path, typer.Option("--baselines", help="Where accepted records are.")]
-Json = Annotated[bool, typer.Option("--json", help="One object as the last line of stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks.")]
-Dirty = Annotated[bool, typer.Option("--allow-dirty", help="From uncommitted code too.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
 @app.command("list")
 def list_(
     shelf: Annotated[str | None, typer.Argument(help="models, datasets, metrics ...")] = None,
-    as_json: Json = False,
+    as_json: of.Json = False,
+    debug: of.Debug = False,
 ) -> None:
     """What there is: suites and shelves, with the reason where something is unavailable."""
-    from harness import verbs
+    from harness.verbs.list import listing
 
-    _print(verbs.listing(shelf), as_json)
+    _print(listing(shelf), as_json)
 
 
 @app.command()
 def plan(
-    suite: SuiteName,
-    dataset: Datasets = None,
-    model: Models = None,
-    seed: Seeds = None,
-    device: Devices = None,
-    set_: Sets = None,
-    smoke: Smoke = False,
-    data: Data = None,
-    runs: Runs = Path("runs"),
-    as_json: Json = False,
+    suite: of.SuiteName,
+    dataset: of.Datasets = None,
+    model: of.Models = None,
+    seed: of.Seeds = None,
+    device: of.Devices = None,
+    set_: of.Sets = None,
+    smoke: of.Smoke = False,
+    data: of.Data = None,
+    runs: of.Runs = Path("runs"),
+    as_json: of.Json = False,
+    debug: of.Debug = False,
 ) -> None:
     """The Runs of a suite and what is stale; runs nothing."""
-    from harness import verbs
+    from harness.verbs.plan import planned
 
-    scope = verbs.open_scope(suite, (dataset, model, seed, device), set_, smoke, _root(data), runs)
-    _print(verbs.planned(scope), as_json)
+    globs = (dataset, model, seed, device)
+    scope = _scope(suite, globs, data, runs, sets=set_ or (), smoke=smoke)
+    _print(planned(scope), as_json)
 
 
 @app.command()
 def run(
-    suite: SuiteName,
-    dataset: Datasets = None,
-    model: Models = None,
-    seed: Seeds = None,
-    device: Devices = None,
-    set_: Sets = None,
-    smoke: Smoke = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Redo all.")] = False,
-    data: Data = None,
-    out: Annotated[Path, typer.Option("--out", help="Where records go.")] = Path("runs"),
-    as_json: Json = False,
-    debug: Debug = False,
-    quiet: Quiet = False,
+    suite: of.SuiteName,
+    dataset: of.Datasets = None,
+    model: of.Models = None,
+    seed: of.Seeds = None,
+    device: of.Devices = None,
+    set_: of.Sets = None,
+    smoke: of.Smoke = False,
+    fresh: of.Fresh = False,
+    data: of.Data = None,
+    out: of.Out = Path("runs"),
+    as_json: of.Json = False,
+    debug: of.Debug = False,
+    quiet: of.Quiet = False,
 ) -> None:
     """Train or load, export, predict, score and time each selected Run; redo only what is stale."""
-    from harness import verbs
+    from harness.verbs import run as verb
 
-    scope = verbs.open_scope(suite, (dataset, model, seed, device), set_, smoke, _root(data), out)
-    answer = verbs.run(scope, fresh=fresh, quiet=quiet, debug=debug)
-    _print(answer, as_json)
+    globs = (dataset, model, seed, device)
+    scope = _scope(suite, globs, data, out, sets=set_ or (), smoke=smoke)
+    _print(verb.run(scope, fresh=fresh, quiet=quiet, debug=debug), as_json)
 
 
 @app.command()
 def check(
-    suite: SuiteName,
-    dataset: Datasets = None,
-    model: Models = None,
-    seed: Seeds = None,
-    device: Devices = None,
-    data: Data = None,
-    runs: Runs = Path("runs"),
-    baselines: Baselines = Path("baselines"),
-    as_json: Json = False,
+    suite: of.SuiteName,
+    dataset: of.Datasets = None,
+    model: of.Models = None,
+    seed: of.Seeds = None,
+    device: of.Devices = None,
+    data: of.Data = None,
+    runs: of.Runs = Path("runs"),
+    baselines: of.Baselines = Path("baselines"),
+    as_json: of.Json = False,
+    debug: of.Debug = False,
 ) -> None:
     """Judge the records of a suite by its gates against accepted ones.
 
     Exit code 0 pass, 1 regression, 2 nothing measured, 3 inconclusive where that fails,
     4 not comparable.
     """
-    from harness import verbs
+    from harness.verbs import check as verb
 
-    scope = verbs.open_scope(suite, (dataset, model, seed, device), None, False, _root(data), runs)
-    _print(verbs.check(scope, baselines), as_json)
+    scope = _scope(suite, (dataset, model, seed, device), data, runs)
+    _print(verb.check(scope, baselines), as_json)
 
 
 @app.command()
 def accept(
-    suite: SuiteName,
-    dataset: Datasets = None,
-    model: Models = None,
-    seed: Seeds = None,
-    device: Devices = None,
-    data: Data = None,
-    runs: Runs = Path("runs"),
-    baselines: Baselines = Path("baselines"),
-    allow_dirty: Dirty = False,
-    as_json: Json = False,
+    suite: of.SuiteName,
+    dataset: of.Datasets = None,
+    model: of.Models = None,
+    seed: of.Seeds = None,
+    device: of.Devices = None,
+    data: of.Data = None,
+    runs: of.Runs = Path("runs"),
+    baselines: of.Baselines = Path("baselines"),
+    allow_dirty: of.Dirty = False,
+    as_json: of.Json = False,
+    debug: of.Debug = False,
 ) -> None:
     """Promote records to baselines, for people to review and commit."""
-    from harness import verbs
+    from harness.verbs import accept as verb
 
-    scope = verbs.open_scope(suite, (dataset, model, seed, device), None, False, _root(data), runs)
-    _print(verbs.accept(scope, baselines, allow_dirty=allow_dirty), as_json)
+    scope = _scope(suite, (dataset, model, seed, device), data, runs)
+    _print(verb.accept(scope, baselines, allow_dirty=allow_dirty), as_json)
 
 
 @app.command()
 def compare(
-    suite: SuiteName,
+    suite: of.SuiteName,
     a: Annotated[str, typer.Argument(help="A model of the suite, or a run folder.")],
     b: Annotated[str, typer.Argument(help="Another one.")],
-    dataset: Datasets = None,
-    seed: Seeds = None,
-    device: Devices = None,
-    data: Data = None,
-    runs: Runs = Path("runs"),
-    as_json: Json = False,
+    dataset: of.Datasets = None,
+    seed: of.Seeds = None,
+    device: of.Devices = None,
+    data: of.Data = None,
+    runs: of.Runs = Path("runs"),
+    as_json: of.Json = False,
+    debug: of.Debug = False,
 ) -> None:
     """Two models on the same cases: paired differences with intervals."""
-    from harness import verbs
+    from harness.verbs import compare as verb
 
-    scope = verbs.open_scope(suite, (dataset, None, seed, device), None, False, _root(data), runs)
-    _print(verbs.compare(scope, a, b), as_json)
+    scope = _scope(suite, (dataset, None, seed, device), data, runs)
+    _print(verb.compare(scope, a, b), as_json)
 
 
 @app.command()
 def report(
     recipe: Annotated[str, typer.Argument(help="A name, or the path of a .toml.")] = "leaderboard",
-    data: Data = None,
-    runs: Runs = Path("runs"),
-    baselines: Baselines = Path("baselines"),
-    out: Annotated[Path, typer.Option("--out", help="Where pages go.")] = Path("reports"),
-    as_json: Json = False,
+    data: of.Data = None,
+    runs: of.Runs = Path("runs"),
+    baselines: of.Baselines = Path("baselines"),
+    out: of.Pages = Path("reports"),
+    as_json: of.Json = False,
+    debug: of.Debug = False,
 ) -> None:
     """Write the pages of a recipe, Markdown and one self-contained HTML file."""
-    from harness import verbs
+    from harness.verbs import report as verb
 
-    _print(verbs.report(recipe, _root(data), runs, baselines, out), as_json)
+    _print(verb.report(recipe, _root(data), runs, baselines, out), as_json)
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(as_json: of.Json = False, debug: of.Debug = False) -> None:
     """What this machine can measure, and why not the rest."""
-    from harness import verbs
+    from harness.verbs import doctor as verb
 
-    _print(verbs.doctor(), as_json)
+    _print(verb.doctor(), as_json)
+
+
+def _scope(suite: str, globs: "Globs", data: Path | None, place: Path, **changes: Any) -> "Scope":
+    from harness.verbs._scope import open_scope
+
+    return open_scope(suite, globs, _root(data), place, **changes)
 
 
 def _root(data: Path | None) -> Path | None:
@@ -183,8 +184,8 @@ def _root(data: Path | None) -> Path | None:
     return named
 
 
-def _print(answer: Any, as_json: bool) -> None:
-    """An Answer of `verbs`: its text, or its data as the last line; then its exit code."""
+def _print(answer: "Answer", as_json: bool) -> None:
+    """The text, or the data as the last line; then its exit code."""
     if answer.text:
         print(answer.text)
     if as_json:
@@ -192,14 +193,6 @@ def _print(answer: Any, as_json: bool) -> None:
     raise typer.Exit(answer.code)
 
 
-def main() -> None:
-    """The entry point: one sentence for what a user can mend, 130 after Ctrl-C."""
-    try:
-        app()
-    except HarnessError as error:
-        if "--debug" in sys.argv:
-            traceback.print_exc()
-        print(f"harness: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(141)
+def main() -> NoReturn:
+    """The entry point."""
+    end(app)

@@ -1,44 +1,19 @@
-"""Models against models: paired differences on the same cases, and standings of a leaderboard."""
+"""Models against models: paired differences on the same cases."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import groupby
 
 import numpy as np
 
 from harness import shelf
 from harness.baselines import Entry
 from harness.errors import HarnessError
-from harness.record import Measurement, Record
 from harness.samples import Predictions
 from harness.statistics.intervals import RESAMPLES, percentile_interval, replicates
 from harness.suite import MetricSpec
 
 Z_DETECT = 1.959964 + 0.841621  # normal quantiles: two-sided 5 %, power 80 %
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """One model on one dataset and device: a line of a leaderboard.
-
-    `rows` are means over `seeds`, keyed as in the records; `histories` one training curve a seed,
-    a mapping an epoch (`epoch`, `train_loss`, `val_loss`, ...). `rank` is by `metric`, the suite's
-    first, and None where that is undefined.
-    """
-
-    suite: str
-    title: str
-    task: str
-    dataset: str
-    model: str
-    device: str
-    metric: str
-    seeds: tuple[int, ...]
-    records: tuple[Record, ...]
-    rows: tuple[Measurement, ...]
-    rank: int | None
-    histories: tuple[tuple[Mapping[str, float], ...], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +51,7 @@ def difference(
     first = sides[0][0]
     units = np.arange(len(first)) if first.subject is None else first.subject
     clusters = np.unique(units, return_inverse=True)[1]
-    measures = [
-        partial(metric.measure, table, **spec.args) for tables in sides for table in tables
-    ]
+    measures = [partial(metric.measure, table, **spec.args) for tables in sides for table in tables]
     ones = np.ones((1, len(first)))
     values = np.array([measure(ones)[0] for measure in measures])
     if not np.isfinite(values).all():
@@ -134,66 +107,3 @@ def with_scores(cases: Predictions, entry: Entry, threshold: float) -> Predictio
     binary = probability.shape[1] == 2
     decision = probability[:, 1] > threshold if binary else probability.argmax(axis=1)
     return dataclasses.replace(cases, probability=probability, decision=decision.astype(np.int64))
-
-
-def standings(entries: Iterable[Entry]) -> list[Standing]:
-    """Entries as leaderboard lines, best first within a dataset; failed records rank last."""
-    ordered = sorted(entries, key=_model)
-    models = [_standing(list(group)) for _, group in groupby(ordered, key=_model)]
-    by_dataset = sorted(models, key=lambda line: (line.suite, line.dataset, line.device))
-    lines: list[Standing] = []
-    for _, group in groupby(by_dataset, key=lambda line: (line.suite, line.dataset, line.device)):
-        lines += _ranked(list(group))
-    return lines
-
-
-def _model(entry: Entry) -> tuple[str, ...]:
-    return tuple(str(entry.record.run[key]) for key in ("suite", "dataset", "device", "model"))
-
-
-def _standing(entries: Sequence[Entry]) -> Standing:
-    records = tuple(entry.record for entry in entries)
-    run = records[0].run
-    return Standing(
-        **{key: str(run[key]) for key in ("suite", "title", "task", "dataset", "model", "device")},
-        metric=str(run["metrics"][0]),
-        seeds=tuple(int(record.run["seed"]) for record in records),
-        records=records,
-        rows=_means([record for record in records if record.status != "failed"]),
-        rank=None,
-        histories=tuple(entry.history for entry in entries),
-    )
-
-
-def _means(records: Sequence[Record]) -> tuple[Measurement, ...]:
-    """The rows that all records have: of one seed as they are, of several the mean, no interval."""
-    if len(records) <= 1:
-        return records[0].measurements if records else ()
-    rows = []
-    for row in records[0].measurements:
-        same = [record.find(row.metric, **row.where) for record in records]
-        values = [other.value for other in same if other is not None and other.value is not None]
-        if len(values) == len(records):
-            mean = float(np.mean(values))
-            method = f"mean of {len(values)} seeds"
-            rows.append(dataclasses.replace(row, value=mean, ci=None, method=method, samples=()))
-    return tuple(rows)
-
-
-def _ranked(lines: Sequence[Standing]) -> list[Standing]:
-    """Equal values share a rank, as in a competition: 1, 2, 2, 4."""
-    keyed = [(_merit(line), line) for line in lines]
-    keyed.sort(key=lambda pair: (pair[0] is None, -(pair[0] or 0.0), pair[1].model))
-    merits = [merit for merit, _ in keyed]
-    return [
-        dataclasses.replace(line, rank=None if merit is None else merits.index(merit) + 1)
-        for merit, line in keyed
-    ]
-
-
-def _merit(line: Standing) -> float | None:
-    """The first metric, signed so that more is better; None where undefined or failed."""
-    for row in line.rows:
-        if row.metric == line.metric and not row.where and row.value is not None:
-            return -row.value if row.better == "lower" else row.value
-    return None

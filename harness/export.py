@@ -1,6 +1,7 @@
 """A trained module or a finished ONNX file as the one file that ships, link and metadata in it."""
 
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,22 +27,26 @@ def export(
     *,
     shape: Sequence[int],
     outputs: int,
-    link: str,
     metadata: Mapping[str, Any],
     path: Path,
 ) -> list[Measurement]:
-    """Append the link to a file of logits, write metadata, check the whole, and write it to `path`.
+    """Write a file of probabilities to `path`, with metadata, once it is checked.
 
-    The written file maps `image` float32 (batch, *shape) to `probability` (batch, outputs).
-    Returns its `size_bytes`. Raises HarnessError where inputs or outputs are not those asked for.
+    It maps float32 (batch, *shape) to (batch, outputs), and says nothing of the machine that made
+    it. Returns its `size_bytes`. Raises HarnessError where its input or output is another.
     """
-    _append_link(model, link)
-    _check_shape(model.graph.input, ["batch", *shape], "input", path)
-    _check_shape(model.graph.output, ["batch", outputs], "output", path)
-    for key, value in {**metadata, "link": link}.items():
+    stored = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in stored]
+    _check_tensor(inputs, ["batch", *shape], "input")
+    _check_tensor(model.graph.output, ["batch", outputs], "output")
+    for key, value in metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise HarnessError(f"the ONNX file must be valid, got: {first_line}") from None
     data = model.SerializeToString()
     write(path, data)
     return [Measurement(metric="size_bytes", value=float(len(data)), unit="bytes", better="lower")]
@@ -77,25 +82,61 @@ def _by_torch(module: Any, shape: Sequence[int]) -> onnx.ModelProto:
     if program is None:
         raise HarnessError("the module must export to ONNX, got nothing from torch's exporter")
     model: onnx.ModelProto = program.model_proto
+    _forget_sources(model.graph)
     return model
 
 
-def outside(path: Path, link: str | None) -> tuple[onnx.ModelProto, str]:
-    """A finished ONNX file and its link: the file's own, once it was written by `export`."""
+def _forget_sources(graph: onnx.GraphProto) -> None:
+    """Remove torch's notes, which name the Python files and lines that each node came from."""
+    values = (*graph.value_info, *graph.input, *graph.output, *graph.initializer)
+    for part in (graph, *graph.node, *values):
+        del part.metadata_props[:]
+        part.doc_string = ""
+
+
+def linked(model: onnx.ModelProto, link: str) -> onnx.ModelProto:
+    """A file of logits with its link appended; `identity` leaves it as it is."""
+    if link == "identity":
+        return model
+    operator, attributes = LINKS[link]
+    output = model.graph.output[0]
+    taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    name = f"linked.{output.name}" if "probability" in taken else "probability"
+    node = helper.make_node(operator, [output.name], [name], name="link", **attributes)
+    model.graph.node.append(node)
+    output.name = name
+    return model
+
+
+def outside(path: Path, link: str | None, classes: Sequence[str]) -> tuple[onnx.ModelProto, str]:
+    """A finished ONNX file as one of probabilities, and the link that makes them.
+
+    A file that `export` wrote says so itself, and has it already; to any other, the suite's `link`
+    is appended. Raises HarnessError where the file is not ONNX, has no output, says no link or is
+    of other classes.
+    """
     try:
         model = onnx.load(str(path), load_external_data=True)
     except Exception as error:  # protobuf raises its own undocumented types
         raise HarnessError(f"{path} must be an ONNX file, got: {error}") from None
+    if not model.graph.output:
+        raise HarnessError(f"{path} must have one output, got none")
     known = metadata(model)
+    own = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
+    del model.metadata_props[:]
+    model.metadata_props.extend(own)
+    if list(known.get("classes", classes)) != list(classes):
+        raise HarnessError(f"{path} must be of classes {list(classes)}, got {known['classes']}")
     if "link" in known:
-        del model.metadata_props[:]
-        return model, "identity"
+        return model, str(known["link"])
     if link is None:
         raise HarnessError(
             f"{path} must say its link in its metadata, got none; set link in the suite to "
             "sigmoid, softmax or identity (where the file gives probabilities)"
         )
-    return model, link
+    if link == "softmax" and outputs(model) == 1:
+        raise HarnessError(f"link of {path} must be sigmoid, as it has one output, got softmax")
+    return linked(model, link), link
 
 
 def metadata(model: onnx.ModelProto) -> dict[str, Any]:
@@ -127,7 +168,7 @@ def initializers(model: onnx.ModelProto) -> list[Measurement]:
     """What is known of the size of an outside file: the numbers stored in it."""
     floating = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
     tensors = [tensor for tensor in model.graph.initializer if tensor.data_type in floating]
-    count = sum(_product(tensor.dims) for tensor in tensors)
+    count = sum(math.prod(tensor.dims) for tensor in tensors)
     name = "parameters_total"
     return [Measurement(metric=name, value=float(count), unit="parameters", better="lower")]
 
@@ -138,34 +179,20 @@ def outputs(model: onnx.ModelProto) -> int:
     return dims[-1].dim_value if dims else 0
 
 
-def _product(sizes: Sequence[int]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
-
-
-def _append_link(model: onnx.ModelProto, link: str) -> None:
-    if link == "identity":
-        return
-    operator, attributes = LINKS[link]
-    output = model.graph.output[0]
-    node = helper.make_node(operator, [output.name], ["probability"], name="link", **attributes)
-    model.graph.node.append(node)
-    output.name = "probability"
-
-
-def _check_shape(
-    values: Sequence[onnx.ValueInfoProto], asked: Sequence[int | str], what: str, path: Path
+def _check_tensor(
+    values: Sequence[onnx.ValueInfoProto], asked: Sequence[int | str], what: str
 ) -> None:
-    """One tensor, of the sizes asked for, the batch (a name) dynamic."""
+    """One tensor of numbers, of the sizes asked for, the batch (a name) dynamic."""
     if len(values) != 1:
-        raise HarnessError(f"{path} must have one {what}, got {len(values)}")
-    dims = values[0].type.tensor_type.shape.dim
-    got = [dim.dim_param or dim.dim_value for dim in dims]
+        raise HarnessError(f"the ONNX file must have one {what}, got {len(values)}")
+    tensor = values[0].type.tensor_type
+    if tensor.elem_type != TensorProto.FLOAT:
+        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise HarnessError(f"the {what} of the ONNX file must be float32, got {kind}")
+    got = [dim.dim_value or dim.dim_param or "unknown" for dim in tensor.shape.dim]
     fits = len(got) == len(asked) and all(
         isinstance(have, str) if isinstance(want, str) else have == want
         for have, want in zip(got, asked, strict=True)
     )
     if not fits:
-        raise HarnessError(f"the {what} of {path} must be {list(asked)}, got {got}")
+        raise HarnessError(f"the {what} of the ONNX file must be {list(asked)}, got {got}")

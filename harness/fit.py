@@ -101,9 +101,7 @@ def fit(
     return _selection(state, train)
 
 
-def _epoch(
-    state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, device: str
-) -> Row:
+def _epoch(state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, device: str) -> Row:
     start = time.perf_counter()
     epoch = len(state.history) + 1
     torch.manual_seed(seed * 100_003 + epoch)

@@ -26,7 +26,7 @@ class Side:
 def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Verdict]:
     """Of every gate of `suite` on one model. Raises HarnessError where a gate selects no row."""
     seeds = sorted(side.entries.keys() & accepted.keys())
-    if accepted and not seeds:
+    if not side.entries or (accepted and not seeds):
         reason = f"no seed in common: accepted {sorted(accepted)}, measured {sorted(side.entries)}"
         return [_verdict(gate.name, side, "missing", reason) for gate in suite.gates]
     different = _incomparable([(side.entries[seed], accepted[seed]) for seed in seeds])
@@ -137,9 +137,7 @@ def _verdict(gate: str, side: Side, status: str, reason: str, **numbers: object)
     return Verdict(gate=gate, subject=side.subject, status=status, reason=reason, **numbers)  # type: ignore[arg-type]
 
 
-def _selected(
-    gate: Gate, side: Side, accepted: Mapping[int, Entry]
-) -> list[Mapping[str, str]]:
+def _selected(gate: Gate, side: Side, accepted: Mapping[int, Entry]) -> list[Mapping[str, str]]:
     """The `where` of every row that the gate is about, on either side; never none."""
     found: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
     for entry in (*side.entries.values(), *accepted.values()):

@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import hashlib
 import importlib.metadata
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,18 +43,19 @@ class Selection:
 
 
 def expand(suite: Suite, selection: Selection) -> list[Run]:
-    """The selected Runs in the suite's order. Raises HarnessError where nothing is selected."""
-    runs = [
+    """The selected Runs in the suite's order. Raises HarnessError where a glob matches none."""
+    datasets = _matching("dataset", [*suite.datasets], selection.datasets)
+    models = _matching("model", [*suite.models], selection.models)
+    declared = {pair: seeds(suite, *pair) for pair in itertools.product(datasets, models)}
+    known = dict.fromkeys(str(seed) for each in declared.values() for seed in each)
+    chosen = _matching("seed", [*known], selection.seeds)
+    return [
         Run(suite=suite.name, dataset=dataset, model=model, device=device, seed=seed)
-        for dataset in _matching("dataset", suite.datasets, selection.datasets)
-        for model in _matching("model", suite.models, selection.models)
+        for (dataset, model), each in declared.items()
         for device in _devices(selection.devices)
-        for seed in seeds(suite, dataset, model)
-        if _selected(str(seed), selection.seeds)
+        for seed in each
+        if str(seed) in chosen
     ]
-    if not runs:
-        raise HarnessError(f"--seed must match a seed of {suite.name}, got {list(selection.seeds)}")
-    return runs
 
 
 def seeds(suite: Suite, dataset: str, model: str) -> tuple[int, ...]:
@@ -129,15 +131,17 @@ def file_digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise HarnessError(f"{path} must be a readable file, got: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise HarnessError(f"{path} must be a readable file, got: {reason}") from None
 
 
-def _matching(what: str, known: Mapping[str, Any], globs: Sequence[str]) -> list[str]:
-    chosen = [name for name in known if _selected(name, globs)]
-    if not chosen:
-        raise HarnessError(f"--{what} must match one of {', '.join(known)}, got {', '.join(globs)}")
-    return chosen
+def _matching(what: str, known: Sequence[str], globs: Sequence[str]) -> list[str]:
+    """Those selected, in their order. Each glob must match, or a slip of the pen selects less."""
+    for glob in globs:
+        if not any(_selected(name, [glob]) for name in known):
+            raise HarnessError(f"--{what} must match one of {', '.join(known)}, got {glob!r}")
+    return [name for name in known if _selected(name, globs)]
 
 
 def _selected(name: str, globs: Sequence[str]) -> bool:

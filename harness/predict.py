@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.samples import SHIPPED, Predictions, Samples
+from harness.samples import Predictions, Samples
 
 BATCH = 64
 
@@ -97,7 +97,11 @@ def onnx_model(path: Path) -> Model:
     """The file at `path` in ONNX Runtime on the CPU: the session that quality is measured in."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own undocumented types
+        first_line = str(error).partition("\n")[0]
+        raise HarnessError(f"{path} must run in onnxruntime, got: {first_line}") from error
     name = session.get_inputs()[0].name
 
     def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -117,6 +121,3 @@ def torch_model(module: Any) -> Model:
         return outputs
 
     return run
-
-
-VARIANTS = {SHIPPED: onnx_model, "torch": torch_model}

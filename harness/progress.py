@@ -9,7 +9,10 @@ EVERY = 5.0  # seconds between two plain lines of one training
 
 
 class Progress:
-    """Say what is going on; with `quiet`, nothing."""
+    """Say what is going on; with `quiet`, only what went wrong.
+
+    Nobody need listen: where stderr is closed, the work goes on in silence.
+    """
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -22,11 +25,12 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        if self.quiet:
-            return
-        if self.live is not None:
-            self.live.stop()
-        print(text, file=sys.stderr, flush=True)
+        if not self.quiet:
+            self._print(text)
+
+    def warn(self, text: str) -> None:
+        """What went wrong, quiet or not."""
+        self._print(f"harness: {text}")
 
     def step(self, run: str, step: str) -> None:
         """What is being done now; replaced by what comes next on a terminal."""
@@ -43,6 +47,11 @@ class Progress:
             always=row["epoch"] == epochs,
         )
 
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self.live is not None:
+            self.live.stop()
+
     def _now(self, text: str, always: bool) -> None:
         if self.quiet:
             return
@@ -51,12 +60,14 @@ class Progress:
             self.live.update(text)
         elif always or time.monotonic() - self.spoken > EVERY:
             self.spoken = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
+            self._print(text)
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self.live is not None:
-            self.live.stop()
+    def _print(self, text: str) -> None:
+        self.close()
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            self.quiet = True
 
 
 def _clock(seconds: float) -> str:

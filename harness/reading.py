@@ -1,6 +1,7 @@
 """A suite from its TOML file: found by name, changed by `--set`, parsed and checked once."""
 
 import copy
+import dataclasses
 import hashlib
 import json
 import tomllib
@@ -17,17 +18,16 @@ def find(kind: str, name: str) -> Path:
     """The file of a suite or recipe: a path, else ./KIND/NAME.toml, else the shipped copy."""
     if name.endswith(".toml"):
         return Path(name)
-    for place in _places(kind):
-        if (place / f"{name}.toml").is_file():
-            return place / f"{name}.toml"
-    raise HarnessError(
-        f"{kind}/{name}.toml must exist, got no such file; known: {', '.join(known(kind))}"
-    )
+    files = _files(kind)
+    if name not in files:
+        listed = ", ".join(sorted(files))
+        raise HarnessError(f"{kind}/{name}.toml must exist, got no such file; known: {listed}")
+    return files[name]
 
 
 def known(kind: str) -> list[str]:
     """The names of all suites or recipes that `find` would find."""
-    return sorted({file.stem for place in _places(kind) for file in place.glob("*.toml")})
+    return sorted(_files(kind))
 
 
 def title(name: str) -> str:
@@ -35,8 +35,10 @@ def title(name: str) -> str:
     return str(strict.read_toml(find("suites", name)).get("title", ""))
 
 
-def _places(kind: str) -> list[Path]:
-    return [Path(kind), shelf.PACKAGE / "shipped" / kind, shelf.PACKAGE.parent / kind]
+def _files(kind: str) -> dict[str, Path]:
+    places = (shelf.PACKAGE.parent / kind, shelf.PACKAGE / "shipped" / kind, Path(kind))
+    found = (file for place in places for file in place.glob("*.toml") if file.is_file())
+    return {file.stem: file for file in found}
 
 
 def load(name: str, sets: Sequence[str] = (), smoke: bool = False) -> Suite:
@@ -46,60 +48,79 @@ def load(name: str, sets: Sequence[str] = (), smoke: bool = False) -> Suite:
     Raises HarnessError with one sentence for the first mistake.
     """
     path = find("suites", name)
+    rules.check_name(path.stem, str(path))
     table = strict.read_toml(path)
     for text in sets:
-        _set(table, text)
+        _override(table, *_parsed(text), path)
     if smoke:
-        _override(table, ["train", "epochs"], 1)
+        _override(table, ["train", "epochs"], 1, path)
+    _refuse_unknown(table, path)
     changes = hashlib.sha256(json.dumps([sorted(sets), smoke]).encode()).hexdigest()[:8]
-    table = {**table, "metrics": [_metric(item) for item in _listed(table, path)], "smoke": smoke}
     table["name"] = f"{path.stem}+{changes}" if sets or smoke else path.stem
-    suite = strict.build(Suite, table, f"{path}: suite")
+    table["smoke"] = smoke
+    if isinstance(table.get("metrics"), list):
+        table["metrics"] = [_metric(item) for item in table["metrics"]]
+    suite = strict.build(Suite, table, f"{path}:")
     rules.check(suite, str(path))
     return suite
 
 
-def _listed(table: Mapping[str, Any], path: Path) -> list[Any]:
-    for key in ("name", "smoke"):
-        if key in table:
-            raise HarnessError(f"{path}: suite: unknown key {key!r}; the name is the file's")
-    metrics = table.get("metrics", [])
-    if not isinstance(metrics, list) or not metrics:
-        raise HarnessError(f"{path}: suite.metrics must be a list of names, got {metrics!r}")
-    return metrics
+def _refuse_unknown(table: Mapping[str, Any], path: Path) -> None:
+    """Only `load` gives a suite its name and makes it smoke."""
+    keys = sorted({field.name for field in dataclasses.fields(Suite)} - {"name", "smoke"})
+    for key in table:
+        if key not in keys:
+            raise HarnessError(f"{path}: unknown key {key!r}; known: {', '.join(keys)}")
 
 
 def _metric(item: Any) -> Any:
     """`"ece"` or `{ name = "ece", bins = 15 }` as the table of a MetricSpec."""
-    if isinstance(item, Mapping):
-        args = {key: value for key, value in item.items() if key != "name"}
-        return {"name": item.get("name", ""), "args": args}
-    return {"name": item}
+    if not isinstance(item, Mapping):
+        return {"name": item}
+    args = {key: value for key, value in item.items() if key != "name"}
+    return {key: value for key, value in item.items() if key == "name"} | {"args": args}
 
 
-def _set(table: dict[str, Any], text: str) -> None:
+def _parsed(text: str) -> tuple[list[str], Any]:
     key, equals, value = text.partition("=")
-    if not (equals and key.strip()):
+    keys = key.strip().split(".")
+    if not (equals and all(keys)):
         raise HarnessError(f"--set must be KEY=VALUE such as train.epochs=3, got {text!r}")
+    parsed = _value(value)
+    strict.plain(parsed, f"--set {key.strip()}")
+    return keys, parsed
+
+
+def _value(text: str) -> Any:
+    """As TOML reads it; what is no single TOML value is itself a text."""
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    _override(table, key.strip().split("."), parsed)
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text.strip()
+    return table["value"] if len(table) == 1 else text.strip()
 
 
-def _override(table: dict[str, Any], keys: list[str], value: Any) -> None:
-    """Set a nested key; one of [train] also in every dataset's and model's own train table."""
-    _assign(table, keys, value)
-    for kind in ("datasets", "models") if keys[0] == "train" else ():
-        for entry in table.get(kind, {}).values():
-            if isinstance(entry, dict) and "train" in entry:
-                _assign(entry, keys, value)
+def _override(table: dict[str, Any], keys: list[str], value: Any, path: Path) -> None:
+    """Set a nested key; one of [train] also where a dataset's or model's own train table has it."""
+    _assign(table, keys, value, path)
+    kinds = ("datasets", "models") if keys[0] == "train" else ()
+    for entry in (each for kind in kinds for each in _tables(table.get(kind)) if "train" in each):
+        if len(keys) == 1 or keys[1] in _table(entry["train"]):
+            _assign(entry, keys, value, path)
 
 
-def _assign(table: dict[str, Any], keys: list[str], value: Any) -> None:
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: Any) -> list[dict[str, Any]]:
+    return [_table(entry) for entry in _table(value).values()]
+
+
+def _assign(table: dict[str, Any], keys: list[str], value: Any, path: Path) -> None:
     for key in keys[:-1]:
         table = table.setdefault(key, {})
         if not isinstance(table, dict):
-            raise HarnessError(f"--set {'.'.join(keys)}: {key} must be a table, got {table!r}")
-    table[keys[-1]] = copy.copy(value)
+            whole = ".".join(keys)
+            raise HarnessError(f"{path}: {key} must be a table to take {whole}, got {table!r}")
+    table[keys[-1]] = copy.deepcopy(value)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import strict
 from harness.errors import HarnessError
 
 SCHEMA = "harness.record/1"
@@ -46,8 +47,10 @@ class Measurement:
     def __post_init__(self) -> None:
         if (self.value is None) != (self.status == "undefined"):
             raise ValueError(f"{self.metric}: value {self.value} does not fit status {self.status}")
-        if self.value is not None and not math.isfinite(self.value):
-            raise ValueError(f"{self.metric}: must be finite or undefined, got {self.value}")
+        numbers = (self.value, self.level, self.p, *(self.ci or ()), *self.samples, self.better)
+        for number in numbers:
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ValueError(f"{self.metric}: must be finite or undefined, got {number}")
         if self.status == "undefined" and not self.reason:
             raise ValueError(f"{self.metric}: an undefined value must have a reason")
 
@@ -105,7 +108,7 @@ def as_json(thing: Any) -> Any:
     """A dataclass, mapping or sequence as JSON values; None and empty fields are left out."""
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         pairs = ((f.name, getattr(thing, f.name)) for f in dataclasses.fields(thing))
-        kept = ((name, value) for name, value in pairs if name in _ALWAYS or value not in _EMPTY)
+        kept = ((name, value) for name, value in pairs if name in ALWAYS or value not in _EMPTY)
         return {name: as_json(value) for name, value in kept}
     if isinstance(thing, Mapping):
         return {str(key): as_json(value) for key, value in thing.items()}
@@ -114,17 +117,14 @@ def as_json(thing: Any) -> Any:
     return thing
 
 
-_ALWAYS = {"metric", "value", "where", "n", "measurements", "warnings", "excluded"}
+ALWAYS = ("metric", "value", "where", "n", "run", "measurements", "warnings")
+"""Fields that are written even where they are None or empty."""
 _EMPTY: tuple[Any, ...] = (None, (), {})
 
 
 def measurement_from_json(row: Mapping[str, Any]) -> Measurement:
-    """The inverse of `as_json` for one row."""
-    fields = dict(row)
-    if fields.get("ci") is not None:
-        fields["ci"] = (fields["ci"][0], fields["ci"][1])
-    fields["samples"] = tuple(fields.get("samples", ()))
-    return Measurement(**fields)
+    """The inverse of `as_json` for one row. Raises HarnessError where it is none."""
+    return strict.build(Measurement, row, "a measurement")
 
 
 def record_from_json(text: str, name: str) -> Record:
@@ -135,17 +135,13 @@ def record_from_json(text: str, name: str) -> Record:
     """
     try:
         fields = json.loads(text)
-    except json.JSONDecodeError as error:
+        strict.plain(fields, f"{name}:")
+    except (ValueError, RecursionError) as error:
         raise HarnessError(f"{name} must be JSON, got {error}; delete it and run again") from None
     schema = fields.get("schema") if isinstance(fields, dict) else None
     if schema != SCHEMA:
         raise HarnessError(f"{name} must have schema {SCHEMA!r}, got {schema!r}; run again")
-    try:
-        fields["measurements"] = tuple(map(measurement_from_json, fields["measurements"]))
-        fields["warnings"] = tuple(fields["warnings"])
-        return Record(**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise HarnessError(f"{name} must be a whole record, got {error}; run again") from None
+    return strict.build(Record, fields, f"{name}:")
 
 
 def read_record(path: Path) -> Record:
@@ -154,3 +150,5 @@ def read_record(path: Path) -> Record:
         return record_from_json(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise HarnessError(f"{path} must be a readable record, got {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise HarnessError(f"{path} must be JSON, got {error}; delete it and run again") from None

@@ -1,14 +1,15 @@
 """What a parsed suite must obey beyond its types: known names and arguments, and ranges."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from harness import shelf
+from harness import shelf, strict
 from harness.errors import HarnessError
-from harness.suite import Dataset, Gate, Model, Suite, Train
+from harness.suite import Dataset, Gate, Latency, Model, Policy, Suite, Train
 
+LARGEST_SEED = 2**32 - 1
 MONITORS = ("val_loss", "val_accuracy", "val_roc_auc")
 LATENCY_METRICS = (
     *("latency_p50", "latency_p90", "latency_p95", "latency_p99"),
@@ -22,32 +23,41 @@ SIZE_METRICS = (
 
 def check(suite: Suite, place: str) -> None:
     """Raise HarnessError for the first rule that `suite` breaks; `place` names its file."""
-    _demand(len(suite.datasets) > 0, f"{place}: datasets", "name at least one", "none")
-    _demand(len(suite.models) > 0, f"{place}: models", "name at least one", "none")
+    title = suite.title
+    _demand(len(title.strip().splitlines()) == 1, f"{place}: title", "be a line of text", title)
+    _train(suite.train, f"{place}: train")
+    for kind, entries in (("datasets", suite.datasets), ("models", suite.models)):
+        _demand(len(entries) > 0, f"{place}: {kind}", "name at least one", "none")
+        for name, entry in entries.items():
+            check_name(name, f"{place}: {kind}")
+            _train(entry.train, f"{place}: {kind}.{name}.train")
     for name, dataset in suite.datasets.items():
-        _dataset(dataset, f"{place}: datasets.{_name(name, place)}")
+        _dataset(dataset, f"{place}: datasets.{name}")
     for name, model in suite.models.items():
-        _model(model, f"{place}: models.{_name(name, place)}")
+        _model(model, f"{place}: models.{name}")
     _metrics(suite, place)
-    _backends(suite, place)
-    for dataset_name in suite.datasets:
-        for model_name, model in suite.models.items():
-            if model.onnx is None:
-                _train(suite.training(dataset_name, model_name), f"{place}: train")
-    _policy(suite, place)
+    _latency(suite.latency, f"{place}: latency")
+    _policy(suite.policy, f"{place}: policy")
+    _once([gate.name for gate in suite.gates], f"{place}: gates")
     for index, gate in enumerate(suite.gates):
         _gate(gate, suite, f"{place}: gates[{index}]")
 
 
+def check_name(name: str, place: str) -> None:
+    """Raise HarnessError unless `name` can be a folder everywhere, and no `+` sets it apart."""
+    holds = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) is not None
+    must = "be ASCII letters, digits, '.', '_' and '-', a letter or digit first"
+    _demand(holds, f"{place}: a name", must, name)
+
+
 def _demand(holds: bool, what: str, must: str, got: Any) -> None:
     if not holds:
-        raise HarnessError(f"{what} must {must}, got {got!r}")
+        shown = list(got) if isinstance(got, tuple) else got
+        raise HarnessError(f"{what} must {must}, got {shown!r}")
 
 
-def _name(name: str, place: str) -> str:
-    holds = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) is not None
-    _demand(holds, f"{place}: a name", "be letters, digits, '.', '_' and '-'", name)
-    return name
+def _once(listed: Sequence[Any], what: str) -> None:
+    _demand(len(set(listed)) == len(listed), what, "be each named once", listed)
 
 
 def _arguments(kind: str, name: str, function: str, args: Mapping[str, Any], place: str) -> None:
@@ -69,16 +79,24 @@ def _dataset(dataset: Dataset, place: str) -> None:
 def _model(model: Model, place: str) -> None:
     one = (model.build is None) != (model.onnx is None)
     _demand(one, place, "have either build or onnx", {"build": model.build, "onnx": model.onnx})
-    _demand(model.weights is None or model.build is not None, place, "have build", "weights alone")
-    _demand(model.link is None or model.onnx is not None, place, "have onnx", "link alone")
+    files = {"onnx": model.onnx, "weights": model.weights}
+    for key, file in {**files, "args.weights": model.args.get("weights")}.items():
+        named = file is None or (isinstance(file, str) and file != "")
+        _demand(named, f"{place}.{key}", "name a file", file)
     if model.build is not None:
+        _demand(model.link is None, f"{place}.link", "go with onnx, not with build", model.link)
         shelf.require("models", model.build, f"{place}.build")
         _arguments("models", model.build, "build", model.args, f"{place}.args")
+        return
+    for key in ("weights", "args", "train"):
+        value = getattr(model, key)
+        _demand(not value, f"{place}.{key}", "go with build, not with onnx", value)
 
 
 def _metrics(suite: Suite, place: str) -> None:
     names = [metric.name for metric in suite.metrics]
-    _demand(len(set(names)) == len(names), f"{place}: metrics", "name each once", names)
+    _demand(len(names) > 0, f"{place}: metrics", "name at least one", names)
+    _once(names, f"{place}: metrics")
     for metric in suite.metrics:
         shelf.require("metrics", metric.name, f"{place}: metrics")
         where = f"{place}: metrics.{metric.name}"
@@ -87,26 +105,30 @@ def _metrics(suite: Suite, place: str) -> None:
         _demand(suite.task in tasks, where, f"be of task {', '.join(tasks)}", suite.task)
 
 
-def _backends(suite: Suite, place: str) -> None:
-    latency = suite.latency
+def _latency(latency: Latency, place: str) -> None:
+    _once(latency.backends, f"{place}.backends")
     for name in latency.backends:
-        shelf.require("backends", name, f"{place}: latency.backends")
-        _demand(name != "fake", f"{place}: latency.backends", "be real", name)
+        shelf.require("backends", name, f"{place}.backends")
+        _demand(name != "fake", f"{place}.backends", "be real", name)
     for key, values in (("batch_sizes", latency.batch_sizes), ("threads", latency.threads)):
-        _demand(min(values, default=0) >= 1, f"{place}: latency.{key}", "be 1 or more", values)
-    _demand(latency.seconds >= 0, f"{place}: latency.seconds", "be 0 or more", latency.seconds)
-    _demand(latency.samples >= 11, f"{place}: latency.samples", "be 11 or more", latency.samples)
+        _once(values, f"{place}.{key}")
+        _demand(min(values, default=0) >= 1, f"{place}.{key}", "be 1 or more", values)
+    _demand(latency.seconds >= 0, f"{place}.seconds", "be 0 or more", latency.seconds)
+    _demand(latency.samples >= 11, f"{place}.samples", "be 11 or more", latency.samples)
 
 
-def _train(train: Train, place: str) -> None:
+def _train(table: Mapping[str, Any], place: str) -> None:
+    """Each table on its own: what is sound in all of them is so in their shallow merge."""
+    train = strict.build(Train, table, place)
     bounds: dict[str, Callable[[Any], bool]] = {
         "lr": lambda value: value > 0,
         "weight_decay": lambda value: value >= 0,
         "batch_size": lambda value: value >= 1,
         "epochs": lambda value: value >= 1,
-        "seeds": lambda value: len(value) == len(set(value)) > 0 and min(value) >= 0,
+        "seeds": lambda value: len(value) == len(set(value)) > 0 and _all_seeds(value),
     }
-    words = {"lr": "above 0", "weight_decay": "0 or more", "seeds": "different numbers from 0 up"}
+    seeds = f"different numbers from 0 to {LARGEST_SEED}"
+    words = {"lr": "above 0", "weight_decay": "0 or more", "seeds": seeds}
     for key, holds in bounds.items():
         value = getattr(train, key)
         _demand(holds(value), f"{place}.{key}", f"be {words.get(key, '1 or more')}", value)
@@ -118,14 +140,17 @@ def _train(train: Train, place: str) -> None:
     _demand(stop.min_delta >= 0, f"{place}.stop.min_delta", "be 0 or more", stop.min_delta)
 
 
-def _policy(suite: Suite, place: str) -> None:
-    policy = suite.policy
+def _all_seeds(values: Sequence[int]) -> bool:
+    return all(0 <= value <= LARGEST_SEED for value in values)
+
+
+def _policy(policy: Policy, place: str) -> None:
     inside = 0 < policy.threshold < 1
-    _demand(inside, f"{place}: policy.threshold", "be between 0 and 1", policy.threshold)
+    _demand(inside, f"{place}.threshold", "be between 0 and 1", policy.threshold)
     level = policy.interval.level
-    _demand(0.5 <= level < 1, f"{place}: policy.interval.level", "be in [0.5, 1)", level)
+    _demand(0.5 <= level < 1, f"{place}.interval.level", "be in [0.5, 1)", level)
     fewest = policy.groups_min_n
-    _demand(fewest >= 1, f"{place}: policy.groups_min_n", "be 1 or more", fewest)
+    _demand(fewest >= 1, f"{place}.groups_min_n", "be 1 or more", fewest)
 
 
 def _gate(gate: Gate, suite: Suite, place: str) -> None:
@@ -137,5 +162,5 @@ def _gate(gate: Gate, suite: Suite, place: str) -> None:
     _demand(one, place, "have either margin or ratio", {"margin": gate.margin, "ratio": gate.ratio})
     if gate.metric in quality:
         _demand(gate.margin is not None, place, "have a margin", f"ratio of {gate.metric}")
-    _demand((gate.margin or 0) >= 0, f"{place}.margin", "be 0 or more", gate.margin)
-    _demand((gate.ratio or 1) >= 1, f"{place}.ratio", "be 1 or more", gate.ratio)
+    for key, value, least in (("margin", gate.margin, 0), ("ratio", gate.ratio, 1)):
+        _demand(value is None or value >= least, f"{place}.{key}", f"be {least} or more", value)

@@ -57,8 +57,11 @@ class Samples:
         """The same split cut to `n` cases, spread evenly over it, every class kept if it can be."""
         if n >= len(self):
             return self
+        one_each = np.unique(self.targets, return_index=True)[1][:n]
         order = np.argsort(self.targets, kind="stable")
-        keep = np.sort(order[np.linspace(0, len(self) - 1, n).round().astype(np.int64)])
+        rest = order[~np.isin(order, one_each)]
+        spread = np.linspace(0, len(rest) - 1, n - len(one_each)).round().astype(np.int64)
+        keep = np.sort(np.concatenate([one_each, rest[spread]]))
         return dataclasses.replace(
             self,
             ids=self.ids[keep],
@@ -69,15 +72,14 @@ class Samples:
         )
 
 
-def _bands(
-    groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float]
-) -> NDArray[Any]:
+def _bands(groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float]) -> NDArray[Any]:
     if name not in groups:
         known = ", ".join(sorted(groups)) or "none"
         raise HarnessError(f"groups must name columns of the data, got {name!r}; known: {known}")
-    labels = [f"<{cuts[0]:g}", *(f"{a:g}-{b:g}" for a, b in pairwise(cuts)), f">={cuts[-1]:g}"]
+    edges = [f"{cut:g}" if float(f"{cut:g}") == cut else repr(cut) for cut in cuts]
+    labels = [f"<{edges[0]}", *(f"{a}-{b}" for a, b in pairwise(edges)), f">={edges[-1]}"]
     try:
-        numbers = np.array([float(value) if value else np.nan for value in groups[name]])
+        numbers = np.array([float(value) if value else np.nan for value in groups[name].tolist()])
     except ValueError as error:
         raise HarnessError(f"group {name} must be numbers to be banded, got: {error}") from None
     banded = np.array(labels)[np.searchsorted(cuts, numbers, side="right")]
@@ -172,7 +174,7 @@ class Predictions:
                 subject=columns.get("subject"),
                 groups={k[6:]: v for k, v in columns.items() if k.startswith("group.")},
             )
-        except (KeyError, ValueError, pa.ArrowException) as error:
+        except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
             raise HarnessError(f"{name} must be predictions in Parquet, got {error}") from None
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -127,8 +128,10 @@ def arguments(shelf: str, name: str, function: str) -> list[str]:
 def constant(shelf: str, name: str, variable: str) -> Any:
     """A literal assigned at the top of a shelf file, read without importing it; None if absent."""
     for node in _tree(PACKAGE / shelf / f"{name}.py").body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == variable:
-            return ast.literal_eval(node.value)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if getattr(target, "id", None) == variable:
+                return ast.literal_eval(node.value)
     return None
 
 
@@ -140,9 +143,9 @@ def summary(shelf: str, name: str) -> str:
 def source_digest(*modules: str) -> str:
     """Of the code of `harness` modules ("models.liquid") and what they import from their shelves.
 
-    Comments, docstrings and layout do not count; steps and nouns do not, only shelves and
-    `statistics`, so that a step is redone for its own code and for nothing else. A module that is
-    not there (an optional exporter) adds nothing.
+    Comments, docstrings and layout do not count; of what is imported by its full name, shelves and
+    `statistics` do, steps and nouns do not, so that a step is redone for its own code and for
+    nothing else. A module that is not there (an optional exporter) adds nothing.
     """
     seen: dict[str, str] = {}
     pending = list(modules)
@@ -150,11 +153,17 @@ def source_digest(*modules: str) -> str:
         module = pending.pop()
         file = PACKAGE / (module.replace(".", "/") + ".py")
         if module not in seen and file.is_file():
-            tree = _tree(file)
-            seen[module] = ast.unparse(_without_docstrings(tree))
-            pending += _shelf_imports(tree)
+            seen[module], imported = _code(file.read_text(encoding="utf-8"))
+            pending += imported
     text = "\n".join(f"{module}\n{seen[module]}" for module in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _code(text: str) -> tuple[str, list[str]]:
+    """What counts of a module, and what it imports from shelves; many digests ask of the same."""
+    tree = ast.parse(text)
+    return ast.unparse(_without_docstrings(tree)), list(_shelf_imports(tree))
 
 
 def _tree(file: Path) -> ast.Module:
@@ -162,11 +171,16 @@ def _tree(file: Path) -> ast.Module:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Nor with the texts that describe a constant below it."""
     for node in ast.walk(tree):
-        match node:
-            case ast.Module() | ast.ClassDef() | ast.FunctionDef() if ast.get_docstring(node):
-                node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+            node.body = [each for each in node.body if not _is_text(each)] or [ast.Pass()]
     return tree
+
+
+def _is_text(node: ast.stmt) -> bool:
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
 
 
 def _shelf_imports(tree: ast.Module) -> Iterator[str]:

@@ -41,11 +41,12 @@ def write(path: Path, data: bytes | str) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise Unwritable(
             f"{path} must be writable, got: {error.strerror}; free space or choose another folder"
         ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -71,7 +72,8 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
                 waiting()
                 fcntl.flock(file, fcntl.LOCK_EX)
         for leftover in folder.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                leftover.unlink()
         yield
 
 
@@ -88,21 +90,24 @@ class State:
         """What an earlier process left behind, or nothing; a broken file counts as nothing."""
         try:
             steps = json.loads((folder / "run.json").read_text(encoding="utf-8"))["steps"]
-        except (OSError, ValueError, KeyError, TypeError):
-            steps = {}
-        return cls(folder, run, steps)
+            whole = all(
+                facts["digest"] and None not in facts["files"].values() for facts in steps.values()
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            whole = False
+        return cls(folder, run, steps if whole else {})
 
     def done(self, step: str, digest: str) -> dict[str, Any] | None:
         """What `step` found, if it was done with this digest and its files are still there."""
         facts = self.steps.get(step)
         if facts is None or facts["digest"] != digest:
             return None
-        whole = all(_size(self.folder / name) == size for name, size in facts["files"].items())
-        return facts if whole else None
+        there = all(_size(self.folder / name) == size for name, size in facts["files"].items())
+        return facts if there else None
 
     def finish(self, step: str, digest: str, files: list[str], facts: Mapping[str, Any]) -> None:
         """Note that `step` is done; its `files`, in the folder, are written already."""
-        sizes = {name: _size(self.folder / name) for name in files}
+        sizes = {name: (self.folder / name).stat().st_size for name in files}
         self.steps[step] = {"digest": digest, "files": sizes, **facts}
         run = dataclasses.asdict(self.run)
         write_json(self.folder / "run.json", {"run": run, "steps": self.steps})

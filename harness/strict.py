@@ -1,6 +1,7 @@
 """TOML tables into dataclasses: every key known, every type checked, every mistake one sentence."""
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -14,38 +15,63 @@ T = TypeVar("T")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises HarnessError where it is unreadable or not TOML."""
+    """The tables of a TOML file, all of them plain.
+
+    Raises HarnessError where it is unreadable, not TOML, or holds a date or an endless number.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise HarnessError(f"{path} must be a readable file, got: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise HarnessError(f"{path} must be TOML, got: {error}") from None
+    plain(table, f"{path}:")
+    return table
+
+
+def plain(value: Any, place: str) -> None:
+    """Raise HarnessError unless `value` is text, finite, true, false or null, or made of these."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            plain(item, _at(place, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            plain(item, f"{place}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise HarnessError(f"{place} must be finite, got {value}")
+    elif isinstance(value, int) and value.bit_length() > 63:
+        raise HarnessError(f"{place} must fit 64 bits, got a larger integer")
+    elif not isinstance(value, float | int | str | None):
+        raise HarnessError(f"{place} must be a number, text, list or table, got {value}")
 
 
 def build(cls: type[T], table: Any, place: str) -> T:
     """An instance of dataclass `cls` from a table; `place` opens every error sentence.
 
-    Raises HarnessError for an unknown or missing key and for a value of another type.
+    A place that ends in a colon is a file. Raises HarnessError for an unknown or missing key, for
+    a value of another type, and for what `cls` itself refuses.
     """
+    what = place.rstrip(":")
     if not isinstance(table, Mapping):
-        raise HarnessError(f"{place} must be a table, got {table!r}")
+        raise HarnessError(f"{what} must be a table, got {table!r}")
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
-            known = ", ".join(sorted(fields))
-            raise HarnessError(f"{place}: unknown key {key!r}; known: {known}")
+            raise HarnessError(f"{what}: unknown key {key!r}; known: {', '.join(sorted(fields))}")
     hints = typing.get_type_hints(cls)
-    values = {key: convert(hints[key], value, f"{place}.{key}") for key, value in table.items()}
+    values = {key: convert(hints[key], value, _at(place, key)) for key, value in table.items()}
     for name, field in fields.items():
         absent = field.default is field.default_factory is dataclasses.MISSING
         if absent and name not in values:
-            raise HarnessError(f"{place} must have a key {name!r}, got {sorted(table)}")
-    return cls(**values)
+            raise HarnessError(f"{what} must have a key {name!r}, got none")
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise HarnessError(f"{what}: {error}") from None
 
 
 def convert(hint: Any, value: Any, place: str) -> Any:
-    """`value` as the type `hint`: scalars, Literal, unions, tuple[X, ...], Mapping, dataclasses."""
+    """`value` as `hint`: scalars, Literal, unions, tuples of one type, Mapping, dataclasses."""
     origin = get_origin(hint)
     if hint is Any:
         return value
@@ -54,7 +80,7 @@ def convert(hint: Any, value: Any, place: str) -> Any:
     if origin is Literal:
         return _choice(get_args(hint), value, place)
     if origin is tuple:
-        return _sequence(get_args(hint)[0], value, place)
+        return _sequence(get_args(hint), value, place)
     if origin is not None and issubclass(origin, Mapping):
         return _mapping(get_args(hint)[1], value, place)
     if dataclasses.is_dataclass(hint):
@@ -84,10 +110,12 @@ def _choice(choices: tuple[Any, ...], value: Any, place: str) -> Any:
     return value
 
 
-def _sequence(hint: Any, value: Any, place: str) -> tuple[Any, ...]:
+def _sequence(hints: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
         raise HarnessError(f"{place} must be a list, got {value!r}")
-    return tuple(convert(hint, item, f"{place}[{i}]") for i, item in enumerate(value))
+    if hints[-1] is not Ellipsis and len(value) != len(hints):
+        raise HarnessError(f"{place} must be a list of {len(hints)}, got {value!r}")
+    return tuple(convert(hints[0], item, f"{place}[{i}]") for i, item in enumerate(value))
 
 
 def _mapping(hint: Any, value: Any, place: str) -> dict[str, Any]:
@@ -104,8 +132,14 @@ def _scalar(hint: Any, value: Any, place: str) -> Any:
     raise HarnessError(f"{place} must be {_words(hint)}, got {value!r}")
 
 
+def _at(place: str, key: str) -> str:
+    return f"{place} {key}" if place.endswith(":") else f"{place}.{key}"
+
+
 def _words(hint: Any) -> str:
     names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
     if hint in names:
         return names[hint]
+    if get_origin(hint) is Literal:
+        return " or ".join(map(str, get_args(hint)))
     return "a list" if get_origin(hint) is tuple else "a table"

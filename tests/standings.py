@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from harness.compare import Standing
 from harness.record import Measurement, Record
+from harness.standings import Standing
 
 MODELS = {"cnn-120-84": 59405, "cnn-60-42": 27701, "ltc-21-14": 37930, "ltc-30": 53528}
 DATASETS = {
@@ -192,7 +192,7 @@ def means(records: Sequence[Record]) -> tuple[Measurement, ...]:
     for row in records[0].measurements if records else ():
         values = [same.value for one in records if (same := one.find(row.metric, **row.where))]
         known = [value for value in values if value is not None]
-        changed = {"ci": None, "method": f"mean of {len(known)} seeds"}
+        changed: dict[str, Any] = {"ci": None, "method": f"mean of {len(known)} seeds"}
         if len(known) == len(records):
             changed["value"] = fmean(known)
         rows.append(dataclasses.replace(row, **changed))
@@ -205,10 +205,13 @@ def invented() -> list[Standing]:
     for suite, datasets in DATASETS.items():
         for dataset, n in datasets.items():
             found = [_invented(suite, dataset, model, n) for model in MODELS]
-            merit = sorted(-line.rows[0].value for line in found)
+            merit = sorted(-(line.rows[0].value or 0.0) for line in found)
             lines += [_ranked(line, merit) for line in found]
             if suite == "liquid3d":
-                failed = {"status": "failed", "error": "the training loss must be finite, got nan"}
+                failed: dict[str, Any] = {
+                    "status": "failed",
+                    "error": "the training loss must be finite, got nan",
+                }
                 about = run(suite, dataset, "lstm-40", 0)
                 broken = record(about, **failed, selection={}, seconds={})
                 lines.append(standing([broken], rank=None))

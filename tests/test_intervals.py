@@ -121,7 +121,7 @@ def test_undefined_replicates(undefined: int, left: bool) -> None:
 
 
 def coverage(per_subject: int, over_subjects: bool) -> float:
-    """How often a 95 % interval holds the true 0.8; the images of a subject are right or wrong as one."""
+    """How often 95 % intervals hold the true 0.8, where all images of a subject share one fate."""
     rng = np.random.default_rng(11)
     subjects = np.repeat(np.arange(60), per_subject)
     clusters = subjects if over_subjects else np.arange(len(subjects))

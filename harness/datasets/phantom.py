@@ -36,13 +36,13 @@ LIMITS = {
     "seed": (0, 2**32 - 1),
 }
 
-LEVEL, SPREAD = 80.0, 16.0  # mean and standard deviation of the background, in grey levels
-CONTRAST = 6.0  # height of the easiest lesion, in SPREAD
+LEVEL, SPREAD = 40.0, 16.0  # mean and standard deviation of the background, in grey levels
+CONTRAST = 4.0  # height of the easiest lesion, in SPREAD
 SHARED = 0.5  # share of the background's variance that the images of a subject have in common
 GRAIN = 1 / 24  # standard deviation of the background's kernel, as a share of the image's side
 JITTER = 1 / 32  # of a lesion's place within a subject, likewise
-RADII = (1 / 16, 1 / 8)  # standard deviation of a lesion, likewise
-LARGE = 3 / 32  # the radius from which a lesion counts as large
+RADII = (1 / 8, 1 / 4)  # standard deviation of a lesion, likewise
+LARGE = 3 / 16  # the radius from which a lesion counts as large
 
 _Table = dict[str, NDArray[Any]]
 

@@ -12,11 +12,18 @@ Interval = tuple[float, float] | None
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One side of a frame: its words, its scale, and how it writes a number."""
+    """One side of a frame: its words, its scale, and how it writes a number, unless plainly."""
 
     label: str
     scale: Scale
-    write: Callable[[float], str] = "{:.6g}".format
+    write: Callable[[float], str] | None = None
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Positions and words, all with as many decimals as the longest needs."""
+        values = self.scale.ticks()
+        decimals = max(len(f"{value:.6g}".partition(".")[2]) for value in values or [0.0])
+        for value in values:
+            yield self.scale(value), self.write(value) if self.write else f"{value:.{decimals}f}"
 
 
 def frame(x: Axis, y: Axis) -> Markup:
@@ -32,16 +39,14 @@ def reach(values: Sequence[float], intervals: Sequence[Interval]) -> list[float]
 def _across(x: Axis, up: Scale) -> Iterator[Markup]:
     bottom = up.start
     yield tag("line", x1=x.scale.start, x2=x.scale.stop, y1=bottom, y2=bottom, class_="axis")
-    for tick in x.scale.ticks():
-        at = x.scale(tick)
+    for at, words in x.ticks():
         yield tag("line", x1=at, x2=at, y1=bottom, y2=bottom + 4, class_="axis")
-        yield tag("text", x.write(tick), x=at, y=bottom + 16, text_anchor="middle")
+        yield tag("text", words, x=at, y=bottom + 16, text_anchor="middle")
     yield tag("text", x.label, x=x.scale.stop, y=bottom + 31, text_anchor="end", class_="label")
 
 
 def _up(y: Axis, across: Scale) -> Iterator[Markup]:
-    for tick in y.scale.ticks():
-        at = y.scale(tick)
+    for at, words in y.ticks():
         yield tag("line", x1=across.start, x2=across.stop, y1=at, y2=at, class_="grid")
-        yield tag("text", y.write(tick), x=across.start - 6, y=at + 4, text_anchor="end")
+        yield tag("text", words, x=across.start - 6, y=at + 4, text_anchor="end")
     yield tag("text", y.label, x=0, y=y.scale.stop - 9, class_="label")

@@ -25,6 +25,7 @@ class Cell:
     """One cell: `detail` is its second line, `title` a tooltip, `sort` its key (None is last)."""
 
     text: str = NOTHING
+    interval: str = ""
     detail: str = ""
     sort: float | str | None = None
     title: str = ""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from harness.compare import Standing
 from harness.record import Measurement, Record, Where
 from harness.report import _numbers, _words
 from harness.report._blocks import NOTHING, Cell, Column, Mark
+from harness.standings import Standing
 
 
 def column(row: Measurement, name: str = "", explain: str = "") -> Column:
@@ -38,7 +38,7 @@ def measured(row: Measurement | None, mark: Mark | None = None) -> Cell:
     excluded = f"{row.excluded} {row.over or 'case'}s left out" if row.excluded else ""
     return Cell(
         text=_numbers.number(row),
-        detail=_numbers.interval(row),
+        interval=_numbers.interval(row),
         sort=row.value,
         title=conditions(row),
         notes=(excluded,) if excluded else (),

@@ -22,7 +22,12 @@ def drawable(histories: Sequence[History]) -> bool:
 
 
 def curves(
-    caption: str, description: str, histories: Sequence[History], selected: Sequence[int | None]
+    caption: str,
+    description: str,
+    histories: Sequence[History],
+    selected: Sequence[int | None],
+    *,
+    legend: bool,
 ) -> Figure:
     """A pair of lines a seed, and a dot on the validation loss of the selected epoch."""
     points = [p for history in histories for key in _LINES for p in _points(history, key)]
@@ -32,7 +37,7 @@ def curves(
     inside = (
         frame(Axis(label="epoch", scale=across), Axis(label="loss", scale=up)),
         *(mark for history, epoch in pairs for mark in _seed(history, epoch, across, up)),
-        _legend(),
+        _legend() if legend else "",
     )
     return Figure(
         caption=caption,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 _STEPS = (0, -14, 14, -28, 28, -42, 42, -56, 56)
 _GAP = 9.0
 _HEIGHT = 13.0
-_LETTER = 6.3
+_LETTER = 7.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def page(page: Page) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    text = re.sub(r"([\\`*|])", r"\\\1", " ".join(text.split()))
+    text = re.sub(r"([\\`*|~])", r"\\\1", " ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
 
@@ -58,6 +58,6 @@ def _header(column: Column) -> str:
 
 def _cell(cell: Cell, notes: Sequence[str]) -> str:
     calls = ", ".join(letter(notes.index(note)) for note in cell.notes)
-    detail = cell.detail if cell.detail.startswith("[") else f"({cell.detail})"
-    text = f"{escape(cell.text)} {escape(detail)}" if cell.detail else escape(cell.text)
+    detail = f"({cell.detail})" if cell.detail else ""
+    text = " ".join(escape(part) for part in (cell.text, cell.interval, detail) if part)
     return f"{text}<sup>{calls}</sup>" if calls else text

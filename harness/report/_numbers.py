@@ -21,7 +21,7 @@ def interval(row: Measurement) -> str:
     if row.ci is None:
         return ""
     low, high = row.ci
-    if row.unit == "1" and 0.05 <= high - low < 100:
+    if row.unit == "1" and high - low >= 0.02:
         return f"[{low:.2f}, {high:.2f}]"
     return f"[{digits(low, row)}, {digits(high, row)}]"
 
@@ -35,6 +35,13 @@ def digits(value: float, row: Measurement) -> str:
     if row.unit in _MILLISECONDS:
         return significant(value * _MILLISECONDS[row.unit])
     return ratio(value) if row.unit == "1" else significant(value)
+
+
+def tick(value: float, row: Measurement) -> str:
+    """A round number beside an axis."""
+    if row.metric == "size_bytes":
+        return size(value)
+    return f"{value * _MILLISECONDS.get(row.unit, 1.0):,.6g}"
 
 
 def unit(row: Measurement) -> str:

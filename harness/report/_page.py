@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from harness import shelf
-from harness.compare import Standing
 from harness.errors import HarnessError
 from harness.report import _html, _markdown
 from harness.report._blocks import Format, Page
 from harness.report._recipe import Recipe
 from harness.report._view import View
+from harness.standings import Standing
 
 FORMATS: dict[str, Format] = {"html": _html, "md": _markdown}
 

@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from harness.compare import Standing
 from harness.record import Measurement, Where
 from harness.report import _cells
 from harness.report._blocks import MODEL, Cell, Column
 from harness.report._view import Group, View, find
+from harness.standings import Standing
 
 _N = Column(label="n", explain="How many the numbers of a line are over.")
 

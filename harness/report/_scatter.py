@@ -73,7 +73,7 @@ def _name(point: Point, box: Box, spot: tuple[float, float]) -> Markup:
     anchor = "start" if box.left > x else "end" if box.right < x else "middle"
     at = {"start": box.left, "end": box.right, "middle": (box.left + box.right) / 2}[anchor]
     middle = (box.top + box.bottom) / 2
-    text = tag("text", point.name, x=at, y=middle + 4, text_anchor=anchor, class_="name")
+    text = tag("text", point.name, x=at, y=middle + 4, text_anchor=anchor, class_="called")
     if abs(middle - y) < 20 or anchor == "middle":
         return text
     return tag("line", x1=x, y1=y, x2=at, y2=middle, class_="lead") + text

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 COLOURS = 7
 """How many of `--c0`, `--c1` ... the style sheet defines (Okabe and Ito's, and the ink)."""
 
+_FINE = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
 _SHAPES = (
     "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
     "M-4.5-4.5h9v9h-9z",
@@ -65,16 +66,9 @@ class Scale:
         return cls(low=low - room, high=high + room, start=start, stop=stop)
 
     def __call__(self, value: float) -> float:
-        low, high, value = (
-            map(math.log, (self.low, self.high, value))
-            if self.log
-            else (
-                self.low,
-                self.high,
-                value,
-            )
-        )
-        return self.start + (value - low) / (high - low) * (self.stop - self.start)
+        ends = (self.low, self.high, value)
+        low, high, at = map(math.log, ends) if self.log else ends
+        return self.start + (at - low) / (high - low) * (self.stop - self.start)
 
     def ticks(self) -> list[float]:
         """Round values inside the scale, at most six."""
@@ -91,9 +85,9 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _log_ticks(low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for factors in ((1, 2, 5), (1, 3), (1,)):
+    for factors in (_FINE, (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         ticks = [factor * 10.0**power for power in powers for factor in factors]
         inside = [tick for tick in ticks if low <= tick <= high]
-        if len(inside) <= 6:
+        if len(inside) <= 5:
             break
     return inside

@@ -5,11 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.compare import Standing
 from harness.record import Measurement, Where
 from harness.report._blocks import Cell, Column, Figure, Format, Table
 from harness.report._recipe import Recipe
 from harness.rules import LATENCY_METRICS, SIZE_METRICS
+from harness.standings import Standing
 
 Line = Mapping[Column, Cell]
 
@@ -19,7 +19,6 @@ class Group:
     """The standings of one dataset on one device, best first, those without a rank last."""
 
     suite: str
-    title: str
     dataset: str
     device: str
     metric: str
@@ -152,7 +151,6 @@ def _group(members: Sequence[Standing]) -> Group:
     ranked = sorted(members, key=lambda standing: (standing.rank is None, standing.rank or 0))
     return Group(
         suite=first.suite,
-        title=first.title,
         dataset=first.dataset,
         device=first.device,
         metric=first.metric,

@@ -3,16 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.compare import Standing
 from harness.record import Measurement, Record
 from harness.report import _cells, _numbers, _words
 from harness.report._blocks import MODEL, Cell, Column
 from harness.report._view import Group, Line, View
+from harness.standings import Standing
 
 _LEAD = (
     "What has to be the same before two pages may be compared, and what was done to get here. "
-    "A change (Δ) is of the exported file against the torch model that it was made from."
+    "Steps are in seconds; a change (Δ) is what the export made of a metric."
 )
+_NAMES = {
+    "cpu": "CPU",
+    "gpus": "GPUs",
+    "memory_gb": "memory, GB",
+    "arch": "architecture",
+    "dirty": "uncommitted changes",
+    "fit_threads": "threads in training",
+}
 _DATA = {
     "data": "Fingerprint",
     "classes": "Classes",
@@ -49,7 +57,7 @@ def _environment(view: View) -> list[Line]:
     keys = dict.fromkeys(key for found in known.values() for one in found for key in one)
     return [
         {
-            name: _cells.text(key.removeprefix("packages.").replace("_", " ")),
+            name: _cells.text(_NAMES.get(key, key.removeprefix("packages."))),
             **{_words_in(suite): _distinct(found, key) for suite, found in known.items()},
         }
         for key in keys
@@ -66,7 +74,7 @@ def _run(standing: Standing, record: Record) -> Line:
     return {
         MODEL: _cells.text(standing.model),
         Column(label="Seed"): _cells.text(str(record.run.get("seed", ""))),
-        Column(label="Status", numeric=False): _cells.text(record.status),
+        _words_in("Status"): _cells.text(record.status, record.error or ""),
         **{_words_in(_spaced(key)): _cells.text(value) for key, value in chosen.items()},
         **{_seconds(step): _took(value) for step, value in record.seconds.items()},
         **{_parity(row): _cells.measured(row) for row in record.measurements if _compares(row)},
@@ -79,11 +87,14 @@ def _compares(row: Measurement) -> bool:
 
 
 def _parity(row: Measurement) -> Column:
-    return _cells.column(row, f"Δ {_words.label(row.metric)}" if row.kind == "difference" else "")
+    if row.kind != "difference":
+        return _cells.column(row)
+    name = _words.label(row.metric)
+    return _cells.column(row, f"Δ {name}", f"{name} of the exported file minus that of torch.")
 
 
 def _seconds(step: str) -> Column:
-    return Column(label=step.capitalize(), unit="s", explain=f"How long the step {step} took.")
+    return Column(label=step.capitalize(), unit="s")
 
 
 def _took(seconds: float) -> Cell:
@@ -103,13 +114,17 @@ def _distinct(known: list[dict[str, str]], key: str) -> Cell:
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested mapping as dotted keys and texts; None is left out, a list is joined."""
+    """A nested mapping as dotted keys and texts; None is left out."""
     found: dict[str, str] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
             found |= _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list | tuple):
-            found[prefix + key] = ", ".join(map(str, value))
         elif value is not None:
-            found[prefix + key] = str(value)
+            found[prefix + key] = _plain(value)
     return found
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

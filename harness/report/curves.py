@@ -1,9 +1,9 @@
 """How training went: loss per epoch, and which epoch is measured."""
 
-from harness.compare import Standing
 from harness.report._blocks import Figure
 from harness.report._curves import curves, drawable
 from harness.report._view import Group, View
+from harness.standings import Standing
 
 _LEAD = (
     "Loss per epoch, a pair of lines for each seed. The dot is the epoch that is measured; where "
@@ -17,10 +17,11 @@ def section(view: View) -> str:
 
 
 def _dataset(view: View, group: Group) -> str:
-    return view.figures([_drawn(s) for s in group.standings if drawable(s.histories)])
+    trained = [standing for standing in group.standings if drawable(standing.histories)]
+    return view.figures([_drawn(standing, standing is trained[0]) for standing in trained])
 
 
-def _drawn(standing: Standing) -> Figure:
+def _drawn(standing: Standing, legend: bool) -> Figure:
     kept = [
         (seed, history)
         for seed, history in zip(standing.seeds, standing.histories, strict=False)
@@ -32,7 +33,7 @@ def _drawn(standing: Standing) -> Figure:
         for (seed, history), epoch in zip(kept, selected, strict=True)
     ]
     histories = [history for _, history in kept]
-    return curves(standing.model, " ".join(sentences), histories, selected)
+    return curves(standing.model, " ".join(sentences), histories, selected, legend=legend)
 
 
 def _selected(standing: Standing, seed: int) -> int | None:

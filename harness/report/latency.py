@@ -1,8 +1,8 @@
 """How fast, in every backend, batch size and number of threads that was timed."""
 
-from harness.record import CONDITIONS, Measurement
+from harness.record import CONDITIONS, Measurement, Where
 from harness.report import _cells
-from harness.report._blocks import MODEL, Column
+from harness.report._blocks import MODEL, Cell, Column
 from harness.report._pivot import measured
 from harness.report._view import Group, View
 from harness.rules import LATENCY_METRICS
@@ -25,7 +25,7 @@ def _dataset(view: View, group: Group) -> str:
     lines = [
         {
             MODEL: _cells.model(found.standing, lambda code: "latency" in code),
-            **{_condition(key): _cells.text(found.where.get(key, "")) for key in CONDITIONS},
+            **{_condition(key): _shown(found.where, key) for key in CONDITIONS},
             **dict(zip(columns, map(_cells.measured, found.rows), strict=True)),
         }
         for found in measured(group, _wanted, metrics)
@@ -35,6 +35,10 @@ def _dataset(view: View, group: Group) -> str:
 
 def _wanted(row: Measurement) -> bool:
     return row.metric in LATENCY_METRICS
+
+
+def _shown(where: Where, key: str) -> Cell:
+    return _cells.text(where.get(key, "").removesuffix("ExecutionProvider"))
 
 
 def _condition(key: str) -> Column:

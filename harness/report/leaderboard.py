@@ -2,16 +2,16 @@
 
 import dataclasses
 
-from harness.compare import Standing
 from harness.record import Measurement, Where
 from harness.report import _cells, _numbers, _words
 from harness.report._blocks import MODEL, Cell, Column
 from harness.report._view import Group, Line, View, find, joined, quality, served_one_by_one
+from harness.standings import Standing
 
 _LEAD = (
     "Quality is measured on the test split with the exported ONNX file, and is the mean over the "
     "seeds shown. Brackets and bars are intervals; on a bar the dot is the mean, a tick is a seed, "
-    "and the dashed line is what always giving the most frequent answer would score. "
+    "and the dashed line is what the most frequent answer, given always, would score. "
     "Where intervals overlap, the order may be luck."
 )
 _RANK = Column(label="Rank", explain="By the first metric; equals share a rank.", order="ascending")
@@ -40,15 +40,15 @@ def _dataset(view: View, group: Group) -> str:
         for standing in group.standings
     ]
     table = view.table(f"Leaderboard of {group.dataset}", lines, _majority(group, metrics))
-    return joined(table, view.paragraph(_conditions(group)))
+    return joined(view.paragraph(_conditions(group)), table)
 
 
 def _column(where: Where) -> Column:
     threads = where.get("threads", "?")
     return Column(
-        label=f"p50, {threads} thread{'' if threads == '1' else 's'}",
-        unit="ms",
-        explain=f"Half of the calls are faster: {_cells.listed_where(where)}.",
+        label="Latency",
+        unit=f"ms, {threads} thread{'' if threads == '1' else 's'}",
+        explain=f"Half of the calls are faster (p50), with {_cells.listed_where(where)}.",
         better="lower",
     )
 
@@ -84,7 +84,7 @@ def _majority(group: Group, metrics: list[Measurement]) -> list[Line]:
     accuracy = next((row for row in metrics if row.metric == "accuracy"), None)
     if known is None or accuracy is None:
         return []
-    name = _cells.text("most frequent answer, always")
+    name = _cells.text("most frequent answer")
     return [{MODEL: name, _cells.column(accuracy): _cells.measured(known)}]
 
 

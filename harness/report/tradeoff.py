@@ -1,6 +1,6 @@
 """What quality costs: the ranking metric against latency and against size."""
 
-from harness.record import Measurement
+from harness.record import Measurement, Where
 from harness.report import _cells, _numbers, _words
 from harness.report._axes import Axis
 from harness.report._blocks import Figure
@@ -9,7 +9,7 @@ from harness.report._view import Group, View, find, served_one_by_one
 
 _LEAD = (
     "The ranking metric of each model against what it costs, with intervals where they are known. "
-    "Cost grows to the right, tenfold by tenfold. A model keeps its mark throughout."
+    "The scale of the cost is logarithmic. A model keeps its mark throughout."
 )
 
 
@@ -19,17 +19,26 @@ def section(view: View) -> str:
     marks = {name: i for i, name in enumerate(dict.fromkeys(s.model for s in view.standings))}
     timed = [_drawn(group, marks, _latencies(group)) for group in groups]
     sized = [_drawn(group, marks, _sizes(group)) for group in groups]
+    places = _cells.listed(_cells.listed_where(place) for g in groups for place in _place(g))
     return view.chapter(
         "Trade-off",
-        view.topic("Quality and latency", view.figures([f for f in timed if f])),
+        view.topic("Quality and latency", view.figures([f for f in timed if f]), detail=places),
         view.topic("Quality and size", view.figures([f for f in sized if f])),
         lead=_LEAD,
     )
 
 
+def _place(group: Group) -> list[Where]:
+    """The conditions that are drawn: the first of those that were timed, if any were."""
+    return group.places(served_one_by_one)[:1]
+
+
 def _latencies(group: Group) -> dict[str, Measurement | None]:
-    where = next(iter(group.places(served_one_by_one)), {})
-    return {s.model: find(s, "latency_p50", where) for s in group.standings}
+    found = {}
+    for standing in group.standings:
+        rows = [find(standing, "latency_p50", where) for where in _place(group)]
+        found[standing.model] = rows[0] if rows else None
+    return found
 
 
 def _sizes(group: Group) -> dict[str, Measurement | None]:
@@ -52,7 +61,7 @@ def _drawn(
         group.dataset,
         "; ".join(_sentence(model, x, y) for model, x, y in rows if model in drawn),
         points,
-        Axis(label=_cost(x), scale=across, write=lambda value: _numbers.digits(value, x)),
+        Axis(label=_cost(x), scale=across, write=lambda value: _numbers.tick(value, x)),
         Axis(label=f"{_words.label(group.metric)} {_cells.column(y).arrow}", scale=up),
         note=f"Not drawn, for want of a number: {left_out}." if left_out else "",
     )
@@ -67,8 +76,7 @@ def _point(model: str, index: int, x: Measurement | None, y: Measurement | None)
 def _cost(row: Measurement) -> str:
     if row.metric == "size_bytes":
         return "ONNX file"
-    conditions = (row.where[key] for key in ("provider", "precision") if key in row.where)
-    return f"p50 of one case, ms ({', '.join(conditions)}, {row.where.get('threads', '?')} threads)"
+    return f"p50 latency, {_numbers.unit(row)}"
 
 
 def _sentence(model: str, x: Measurement, y: Measurement) -> str:

@@ -1,0 +1,106 @@
+"""A Run under way, and what its steps share: data, module and conditions, each made once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness import shelf
+from harness.environment import environment
+from harness.errors import HarnessError
+from harness.plan import Run
+from harness.progress import Progress
+from harness.samples import Samples
+from harness.suite import Dataset, Model, Suite, Train
+
+SMOKE_CASES = 64
+
+
+@dataclass(frozen=True)
+class Job:
+    """One Run in its folder; `digests` are the plan's, by step."""
+
+    suite: Suite
+    run: Run
+    digests: Mapping[str, str]
+    root: Path | None
+    folder: Path
+    progress: Progress
+
+    @property
+    def dataset(self) -> Dataset:
+        """As declared."""
+        return self.suite.datasets[self.run.dataset]
+
+    @property
+    def model(self) -> Model:
+        """As declared."""
+        return self.suite.models[self.run.model]
+
+    @cached_property
+    def train(self) -> Train:
+        """As merged from the suite's tables."""
+        return self.suite.training(self.run.dataset, self.run.model)
+
+    @cached_property
+    def conditions(self) -> dict[str, Any]:
+        """Software, machine and revision, as they were when the first stale step began."""
+        return environment()
+
+    @cached_property
+    def val(self) -> Samples:
+        """The split that chooses the epoch; its shape and classes are those of the data."""
+        return self.cases("val")
+
+    @cached_property
+    def link(self) -> str:
+        """What turns the logits of a trained model into probabilities."""
+        return "sigmoid" if self.train.loss == "bce" else "softmax"
+
+    @cached_property
+    def outputs(self) -> int:
+        """One logit for two classes with loss bce, else one a class."""
+        classes = len(self.val.classes)
+        if self.train.loss != "bce":
+            return classes
+        if classes != 2:
+            raise HarnessError(f"train.loss bce must have 2 classes, got {classes}; cross_entropy")
+        return 1
+
+    def cases(self, split: str) -> Samples:
+        """One split of the data, its numeric groups in bands."""
+        reader = shelf.load("datasets", self.dataset.load)
+        samples: Samples = reader.load(split, self.root, **self.dataset.args)
+        samples = samples.banded(self.dataset.groups)
+        return samples.first(SMOKE_CASES) if self.suite.smoke else samples
+
+    def build(self) -> Any:
+        """A new torch module of logits, checked on two blank images."""
+        import torch
+
+        builder = shelf.load("models", str(self.model.build))
+        module = builder.build(self.val.shape, self.outputs, **self.model.args)
+        with torch.inference_mode():
+            got = tuple(module.eval()(torch.zeros(2, *self.val.shape)).shape)
+        if got != (2, self.outputs):
+            raise HarnessError(
+                f"models.{self.run.model} must give (2, {self.outputs}) logits for 2 images, "
+                f"got {got}"
+            )
+        return module
+
+    @cached_property
+    def module(self) -> Any:
+        """The fitted torch module of logits, as its weights file holds it."""
+        from harness.weights import load_weights
+
+        return load_weights(self.build(), self.folder / "weights.safetensors").eval()
+
+    @cached_property
+    def probabilities(self) -> Any:
+        """The fitted module with its link: what the exported file computes."""
+        from torch import nn
+
+        link = nn.Sigmoid() if self.link == "sigmoid" else nn.Softmax(dim=1)
+        return nn.Sequential(self.module, link).eval()

@@ -1,0 +1,149 @@
+"""The steps of a Run, in order: what each does, and what it found. Only `execute` runs them."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import shelf, store
+from harness.job import Job
+from harness.record import as_json
+from harness.samples import SHIPPED, Predictions
+
+Facts = dict[str, Any]
+"""What a step found: `measurements`, `warnings`, and the `files` that it wrote."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """`after` names the step whose files this one reads: it is stale where that one is."""
+
+    do: Callable[[Job], Facts]
+    after: str | None
+
+
+def stale(state: store.State, digests: Mapping[str, str]) -> list[str]:
+    """The steps to do: those not done with these digests, and those after them."""
+    found: list[str] = []
+    for name, step in STEPS.items():
+        if step.after in found or state.done(name, digests[name]) is None:
+            found.append(name)
+    return found
+
+
+def _fit(job: Job) -> Facts:
+    if job.model.onnx:
+        return {"selection": {"split": "none", "rule": "a finished file"}}
+    if job.model.weights:
+        from harness.weights import adopt_weights
+
+        adopt_weights(job.build(), Path(job.model.weights), job.folder / "weights.safetensors")
+        rule = {"split": "none", "rule": "weights as given"}
+        return {"selection": rule, "files": ["weights.safetensors"]}
+    import torch
+
+    from harness.fit import fit
+
+    with _as_it_was():
+        selection = fit(
+            job.build,
+            job.train,
+            job.cases("train"),
+            job.val,
+            seed=job.run.seed,
+            device=job.run.device,
+            folder=job.folder,
+            report=lambda row: job.progress.epoch(job.run.id, row, job.train.epochs),
+        )
+    files = ["weights.safetensors", "history.jsonl"]
+    return {"selection": selection, "files": files, "threads": torch.get_num_threads()}
+
+
+@contextlib.contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Deterministic algorithms are for training only: a resumed Run is timed without them."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def _export(job: Job) -> Facts:
+    from harness import export
+
+    if job.model.onnx:
+        path = Path(job.model.onnx)
+        model, link = export.outside(path, job.model.link, job.val.classes)
+        rows, outputs = export.initializers(model), export.outputs(model)
+    else:
+        builder = shelf.load("models", str(job.model.build))
+        model = export.linked(export.from_torch(job.module, builder, job.val.shape), job.link)
+        rows, outputs, link = export.parameters(job.module), job.outputs, job.link
+    rows += export.export(
+        model,
+        shape=job.val.shape,
+        outputs=outputs,
+        metadata={
+            "task": job.suite.task,
+            "layout": "NCDHW" if len(job.val.shape) == 4 else "NCHW",
+            "range": [0, 1],
+            "size": job.val.shape[1:],
+            "classes": job.val.classes,
+            "threshold": job.suite.policy.threshold,
+            "link": link,
+        },
+        path=job.folder / "model.onnx",
+    )
+    return {"measurements": as_json(rows), "files": ["model.onnx"]}
+
+
+def _predict(job: Job) -> Facts:
+    from harness import predict
+
+    models = {SHIPPED: predict.onnx_model(job.folder / "model.onnx")}
+    if not job.model.onnx:
+        models["torch"] = predict.torch_model(job.probabilities)
+    splits = [job.val, job.cases("test")]
+    table = predict.predict(models, splits, job.suite.policy.threshold)
+    store.write(job.folder / "predictions.parquet", table.to_parquet())
+    return {"files": ["predictions.parquet"]}
+
+
+def _score(job: Job) -> Facts:
+    from harness.score import score, warn
+
+    path = job.folder / "predictions.parquet"
+    predictions = Predictions.from_parquet(path.read_bytes(), str(path))
+    rows = score(predictions, job.suite.metrics, job.suite.policy)
+    return {"measurements": as_json(rows), "warnings": as_json(warn(predictions))}
+
+
+def _time(job: Job) -> Facts:
+    from harness.latency import measure
+
+    latency, warnings = job.suite.latency, []
+    module = None if job.model.onnx else lambda: job.probabilities
+    if module is None and "torch" in latency.backends:
+        rest = tuple(name for name in latency.backends if name != "torch")
+        latency = dataclasses.replace(latency, backends=rest)
+        skipped = "a finished ONNX file has no torch module: latency in torch was not measured"
+        warnings.append({"code": "backend-skipped", "message": skipped})
+    servable = shelf.Servable(onnx=job.folder / "model.onnx", shape=job.val.shape, module=module)
+    timing = measure(servable, latency, job.run.device)
+    return {
+        "measurements": as_json(timing.measurements),
+        "warnings": warnings + as_json(timing.warnings),
+    }
+
+
+STEPS = {
+    "fit": Step(_fit, None),
+    "export": Step(_export, "fit"),
+    "predict": Step(_predict, "export"),
+    "score": Step(_score, "predict"),
+    "time": Step(_time, "export"),
+}

@@ -1,0 +1,89 @@
+"""`run`: bring every selected Run up to date."""
+
+from harness import reading
+from harness.environment import kind_of_device
+from harness.execute import execute
+from harness.progress import Progress
+from harness.record import Record
+from harness.text import columns, number
+from harness.verbs._scope import Answer, Scope
+
+HEAD = ["run", "status", "roc_auc", "accuracy", "majority", "parameters", "p50 ms"]
+
+
+def run(scope: Scope, *, fresh: bool, quiet: bool, debug: bool) -> Answer:
+    """Bring every Run up to date. A failed one does not stop the others; the code is 2 then.
+
+    Raises HarnessError before anything runs where data, a named file or a device is missing.
+    """
+    for each in scope.runs:
+        kind_of_device(each.device)
+        scope.digests(each)
+    progress = Progress(quiet)
+    records: list[Record] = []
+    try:
+        _all(scope, records, progress, fresh=fresh, debug=debug)
+    except KeyboardInterrupt:
+        progress.warn("interrupted; the same command goes on where it stopped")
+        return _answer(scope, records, 130)
+    finally:
+        progress.close()
+    failed = [record for record in records if record.status != "ok"]
+    if not failed:
+        progress.say(_next(scope))
+    return _answer(scope, records, 2 if failed else 0)
+
+
+def _all(
+    scope: Scope, records: list[Record], progress: Progress, *, fresh: bool, debug: bool
+) -> None:
+    """Add the record of each Run to `records`, one after the other."""
+    for index, each in enumerate(scope.runs, 1):
+        progress.say(f"[{index}/{len(scope.runs)}] {each.id}")
+        record = execute(
+            scope.suite,
+            each,
+            scope.digests(each),
+            root=scope.root,
+            runs=scope.place,
+            progress=progress,
+            fresh=fresh,
+            debug=debug,
+        )
+        if record.status == "failed":
+            progress.warn(f"{each.id} failed: {record.error}")
+        records.append(record)
+
+
+def _answer(scope: Scope, records: list[Record], code: int) -> Answer:
+    place = scope.place / scope.suite.name
+    lines = [columns([HEAD, *map(_line, records)]), f"records in {place}"] if records else []
+    data = [
+        {
+            **{key: record.run[key] for key in ("id", "dataset", "model", "device", "seed")},
+            "status": record.status,
+            "error": record.error,
+            "folder": str(scope.folder(run)),
+        }
+        for run, record in zip(scope.runs, records, strict=False)
+    ]
+    return Answer(text="\n".join(lines), data={"records": data, "code": code}, code=code)
+
+
+def _line(record: Record) -> list[str]:
+    if record.status == "failed":
+        return [str(record.run["id"]), "failed", f"{record.error}"]
+    latency = next((row for row in record.measurements if row.metric == "latency_p50"), None)
+    cells = [record.find(name) for name in ("roc_auc", "accuracy", "majority_rate")]
+    size = record.find("parameters_trainable") or record.find("parameters_total")
+    return [str(record.run["id"]), record.status, *map(number, [*cells, size, latency])]
+
+
+def _next(scope: Scope) -> str:
+    """Which command comes next: the report of the suite's own recipe, or else its gates."""
+    name = scope.suite.name
+    if "+" in name:
+        return f"{name} is kept apart: check, accept, compare and report do not read it"
+    if name in reading.known("reports"):
+        return f"next: {scope.command(f'report {name}')}"
+    return f"next: {scope.command(f'check {scope.asked}')}"

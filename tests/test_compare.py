@@ -1,0 +1,178 @@
+"""Differences and standings: against plain loops, and where something is undefined or failed."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from harness.baselines import Entry
+from harness.compare import Difference, cohort, difference, with_scores
+from harness.errors import HarnessError
+from harness.record import Measurement, Record
+from harness.samples import SHIPPED, Predictions
+from harness.standings import standings
+from harness.suite import MetricSpec
+
+AUC = MetricSpec(name="roc_auc")
+
+
+def predictions(seed: int, n: int = 120, shift: float = 1.0, subjects: bool = False) -> Predictions:
+    """Two classes of shared truth; `shift` sets how far the classes are apart."""
+    truth = np.arange(n) % 3 == 0
+    noise = np.random.default_rng(seed).normal(size=n)
+    score = 1 / (1 + np.exp(-(shift * truth + noise)))
+    return Predictions(
+        classes=("benign", "malignant"),
+        id=np.arange(n).astype(str),
+        split=np.full(n, "test"),
+        variant=np.full(n, SHIPPED),
+        y_true=truth.astype(np.int64),
+        probability=np.stack([1 - score, score], axis=1),
+        decision=(score > 0.5).astype(np.int64),
+        subject=(np.arange(n) // 3).astype(str) if subjects else None,
+        groups={"sex": np.where(np.arange(n) % 2 == 0, "F", "M")},
+    )
+
+
+def test_difference_equals_a_loop_over_the_same_resamples() -> None:
+    a, b = predictions(1, shift=2.0), predictions(2)
+    found = difference(AUC, [a], [b], 0.95)
+    assert isinstance(found, Difference)
+    rng = np.random.default_rng(0)
+    n = len(a)
+    drawn = rng.integers(n, size=(2000, n))
+    loop = []
+    for index in drawn:
+        truth = a.y_true[index]
+        one = roc_auc_score(truth, a.probability[index, 1])
+        loop.append(one - roc_auc_score(truth, b.probability[index, 1]))
+    assert found.effect == pytest.approx(
+        roc_auc_score(a.y_true, a.probability[:, 1]) - roc_auc_score(b.y_true, b.probability[:, 1])
+    )
+    assert found.ci == pytest.approx(tuple(np.quantile(loop, [0.025, 0.975])), abs=1e-12)
+    assert found.error == pytest.approx(np.std(loop, ddof=1), abs=1e-12)
+
+
+def test_a_model_against_itself_has_no_effect() -> None:
+    a = predictions(1)
+    found = difference(AUC, [a], [a], 0.95)
+    assert isinstance(found, Difference)
+    assert (found.effect, found.ci, found.error) == (0.0, (0.0, 0.0), 0.0)
+
+
+def test_swapping_sides_mirrors_the_effect_and_lower_is_better_for_a_loss() -> None:
+    good, bad = predictions(1, shift=3.0), predictions(2, shift=0.1)
+    for name in ("roc_auc", "log_loss"):
+        one = difference(MetricSpec(name=name), [good], [bad], 0.95)
+        other = difference(MetricSpec(name=name), [bad], [good], 0.95)
+        assert isinstance(one, Difference)
+        assert isinstance(other, Difference)
+        assert one.effect > 0
+        assert other.effect == pytest.approx(-one.effect)
+
+
+def test_subjects_are_drawn_whole() -> None:
+    alone = predictions(1), predictions(2, shift=2.0)
+    whole = predictions(1, subjects=True), predictions(2, shift=2.0, subjects=True)
+    by_image = difference(AUC, [alone[0]], [alone[1]], 0.95)
+    by_subject = difference(AUC, [whole[0]], [whole[1]], 0.95)
+    assert isinstance(by_image, Difference)
+    assert isinstance(by_subject, Difference)
+    assert "images" in by_image.method
+    assert "subjects" in by_subject.method
+    assert by_image.ci != by_subject.ci
+
+
+def test_seeds_are_averaged_before_they_are_compared() -> None:
+    seeds = [predictions(seed) for seed in (1, 2)]
+    other = predictions(3)
+    found = difference(AUC, seeds, [other], 0.95)
+    assert isinstance(found, Difference)
+    aucs = [roc_auc_score(each.y_true, each.probability[:, 1]) for each in seeds]
+    assert found.a == pytest.approx(np.mean(aucs))
+
+
+def test_an_undefined_side_is_a_sentence() -> None:
+    benign = predictions(1).where(predictions(1).y_true == 0)
+    assert "undefined" in str(difference(AUC, [benign], [benign], 0.95))
+
+
+def test_cohort_selects_groups_and_classes() -> None:
+    table = predictions(1)
+    women = cohort(table, {"group.sex": "F"})
+    assert set(women.groups["sex"]) == {"F"}
+    benign = cohort(table, {"class": "benign"})
+    np.testing.assert_array_equal(benign.y_true, 1 - table.y_true)
+    for where in ({"group.sex": "X"}, {"class": "unheard"}, {"group.site": "A"}):
+        with pytest.raises(HarnessError, match="class or group of the data"):
+            cohort(table, where)
+
+
+def entry(model: str, seed: int, auc: float | None, **changes: Any) -> Entry:
+    """An invented record of one row."""
+    run = {"suite": "s", "title": "t", "task": "classify", "dataset": "d", "device": "cpu"}
+    reason = None if auc is not None else "needs cases of every class"
+    row = Measurement(
+        metric="roc_auc",
+        value=auc,
+        status="ok" if auc is not None else "undefined",
+        reason=reason,
+        better="higher",
+    )
+    record = Record(
+        run={**run, "model": model, "seed": seed, "metrics": ["roc_auc"]},
+        status="ok",
+        measurements=(row,),
+    )
+    return Entry(record=dataclasses.replace(record, **changes), probability=None, history=())
+
+
+def test_standings_rank_means_of_seeds_and_share_ties() -> None:
+    lines = standings(
+        [entry("b", 0, 0.8), entry("a", 1, 0.7), entry("a", 0, 0.9), entry("c", 0, 0.6)]
+    )
+    assert [(line.model, line.seeds, line.rank) for line in lines] == [
+        ("a", (0, 1), 1),
+        ("b", (0,), 1),
+        ("c", (0,), 3),
+    ]
+    [row] = lines[0].rows
+    assert row.value == pytest.approx(0.8)
+    assert row.method == "mean of 2 seeds"
+
+
+def test_an_undefined_seed_makes_the_mean_undefined_not_absent() -> None:
+    [line] = standings([entry("a", 0, 0.9), entry("a", 1, None)])
+    [row] = line.rows
+    assert row.value is None
+    assert row.reason == "undefined for 1 of 2 seeds: needs cases of every class"
+    assert line.rank is None
+
+
+def test_a_failed_record_is_listed_last_without_a_rank() -> None:
+    failed = entry("a", 0, 0.9, status="failed", error="loss must be finite", measurements=())
+    lines = standings([failed, entry("b", 0, 0.5)])
+    assert [(line.model, line.rank) for line in lines] == [("b", 1), ("a", None)]
+    assert lines[1].records[0].error == "loss must be finite"
+
+
+def test_lower_is_better_where_the_metric_says_so() -> None:
+    lines = standings([entry("a", 0, 0.9), entry("b", 0, 0.1)])
+    lower = [dataclasses.replace(row, better="lower") for line in lines for row in line.rows]
+    entries = [
+        entry(line.model, 0, 0.0, measurements=(row,))
+        for line, row in zip(lines, lower, strict=True)
+    ]
+    assert [line.model for line in standings(entries)] == ["b", "a"]
+
+
+def test_accepted_scores_join_the_current_labels() -> None:
+    table = predictions(1)
+    other = dataclasses.replace(entry("a", 0, 0.5), probability=predictions(9).probability)
+    joined = with_scores(table, other, 0.5)
+    np.testing.assert_array_equal(joined.y_true, table.y_true)
+    np.testing.assert_array_equal(joined.probability, predictions(9).probability)
+    with pytest.raises(HarnessError, match="accepted scores"):
+        with_scores(table.where(np.arange(10)), other, 0.5)

@@ -1,0 +1,337 @@
+"""Training: when it stops, which epoch is kept, what its numbers mean, and how it is resumed."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from harness import fit
+from harness.errors import HarnessError
+from harness.samples import Samples
+from harness.suite import Stop, Train
+
+TRAIN = Train(loss="bce", lr=0.05, batch_size=16, epochs=4, select="last")
+LOSSES = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=30)
+DELTAS = st.sampled_from([0.0, 0.125, 0.25, 1.0])
+
+
+def samples(split: str, n: int, seed: int = 0, classes: int = 2) -> Samples:
+    """Images of noise, brighter with the class."""
+    rng = np.random.default_rng([seed, len(split), n])
+    targets = np.arange(n) % classes
+    pixels = rng.integers(0, 100, (n, 1, 4, 4)) + 60 * targets[:, None, None, None]
+    return Samples(
+        split=split,
+        ids=np.arange(n),
+        pixels=pixels.astype(np.uint8),
+        targets=targets.astype(np.int64),
+        classes=tuple("abcd"[:classes]),
+    )
+
+
+class Small(nn.Module):
+    """With dropout, so that the state of the random generator shows."""
+
+    def __init__(self, outputs: int = 1) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(16, 6), nn.ReLU(), nn.Dropout(0.3), nn.Linear(6, outputs)
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(image)
+        return logits
+
+
+class Interrupted(BaseException):
+    """As a kill would, it ends a training between two epochs."""
+
+
+def train(
+    folder: Path,
+    declared: Train = TRAIN,
+    *,
+    seed: int = 0,
+    build: Callable[[], nn.Module] = Small,
+    report: Callable[[Mapping[str, Any]], None] = lambda row: None,
+    cases: Samples | None = None,
+    val: Samples | None = None,
+) -> dict[str, Any]:
+    """Fit on 40 cases, so that the last batch is half as large as the others; validate on 21."""
+    try:
+        return fit.fit(
+            build,
+            declared,
+            cases or samples("train", 40),
+            val or samples("val", 21),
+            seed=seed,
+            device="cpu",
+            folder=folder,
+            report=report,
+        )
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        assert row.pop("seconds") >= 0
+    return rows
+
+
+def study(losses: list[float], patience: int, min_delta: float) -> int:
+    """The study's EarlyStopper: the epoch after which it stops, or 0."""
+    counter, best = 0, math.inf
+    for epoch, loss in enumerate(losses, 1):
+        if loss < best:
+            best = loss
+            counter = 0
+        elif loss > best + min_delta:
+            counter += 1
+            if counter >= patience:
+                return epoch
+    return 0
+
+
+def usual(losses: list[float], patience: int, min_delta: float) -> int:
+    """The common rule: an epoch that is not better by more than min_delta is waited out."""
+    wait, best = 0, math.inf
+    for epoch, loss in enumerate(losses, 1):
+        if loss < best - min_delta:
+            best = loss
+            wait = 0
+        else:
+            wait += 1
+        if wait >= patience:
+            return epoch
+    return 0
+
+
+@pytest.mark.parametrize(("rule", "reference"), [("study", study), ("usual", usual)])
+@given(losses=LOSSES, patience=st.integers(1, 5), min_delta=DELTAS)
+def test_it_stops_where_the_reference_does(
+    rule: Any, reference: Any, losses: list[float], patience: int, min_delta: float
+) -> None:
+    stopper = fit.Stopper(Stop(patience=patience, min_delta=min_delta, rule=rule))
+    stops = (epoch for epoch, loss in enumerate(losses, 1) if stopper.update(epoch, loss))
+    assert next(stops, 0) == reference(losses, patience, min_delta)
+
+
+@pytest.mark.parametrize("rule", ["study", "usual"])
+@given(losses=LOSSES, min_delta=DELTAS)
+def test_without_patience_the_first_best_epoch_is_known(
+    rule: Any, losses: list[float], min_delta: float
+) -> None:
+    stopper = fit.Stopper(Stop(min_delta=min_delta, rule=rule))
+    assert not any(stopper.update(epoch, loss) for epoch, loss in enumerate(losses, 1))
+    assert (stopper.best, stopper.best_epoch) == (min(losses), 1 + losses.index(min(losses)))
+
+
+@pytest.mark.parametrize(("loss", "outputs"), [("bce", 1), ("cross_entropy", 2)])
+def test_the_loss_is_torchs_on_probabilities(loss: str, outputs: int) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(30, outputs, dtype=torch.float64)
+    targets = torch.arange(30) % 2
+    found = fit.loss_of(logits, targets, loss)
+    if loss == "bce":
+        expected = nn.BCELoss(reduction="none")(logits.sigmoid()[:, 0], targets.double())
+    else:
+        expected = nn.NLLLoss(reduction="none")(logits.softmax(1).log(), targets)
+    assert found.shape == (30,)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "classes"), [("bce", 2), ("cross_entropy", 2), ("cross_entropy", 3)]
+)
+def test_a_row_of_history_is_a_validation_by_hand(tmp_path: Path, loss: Any, classes: int) -> None:
+    outputs = 1 if loss == "bce" else classes
+    val = samples("val", 21, classes=classes)
+    declared = Train(loss=loss, lr=0.05, batch_size=16, epochs=2, select="last")
+    cases = samples("train", 40, classes=classes)
+    train(tmp_path, declared, build=lambda: Small(outputs), cases=cases, val=val)
+    module = Small(outputs).eval()
+    module.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    with torch.inference_mode():
+        logits = module(torch.from_numpy(val.batch(slice(None)))).double()
+    p = logits.sigmoid() if loss == "bce" else logits.softmax(1)
+    p = torch.cat([1 - p, p], 1).numpy() if loss == "bce" else p.numpy()
+    truth = np.eye(classes)[val.targets]
+    areas = [roc_auc_score(truth[:, k], p[:, k]) for k in range(classes)]
+    row = history(tmp_path)[-1]
+    assert row["epoch"] == 2
+    assert row["val_loss"] == pytest.approx(-np.log(p[truth == 1]).mean(), abs=1e-6)
+    assert row["val_accuracy"] == pytest.approx((p.argmax(1) == val.targets).mean())
+    assert row["val_roc_auc"] == pytest.approx(np.mean(areas))
+
+
+def test_the_training_loss_is_a_mean_over_cases(tmp_path: Path) -> None:
+    """A learning rate that changes nothing: every batch, 16, 16 and 8, sees the same module."""
+    module = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
+    train(tmp_path, Train(loss="bce", lr=1e-30, batch_size=16, epochs=1), build=lambda: module)
+    cases = samples("train", 40)
+    with torch.inference_mode():
+        logits = module(torch.from_numpy(cases.batch(slice(None))))
+    losses = fit.loss_of(logits, torch.from_numpy(cases.targets), "bce")
+    assert history(tmp_path)[0]["train_loss"] == pytest.approx(losses.mean().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_every_optimizer_learns(tmp_path: Path, optimizer: Any) -> None:
+    declared = Train(loss="bce", optimizer=optimizer, lr=0.05, weight_decay=1e-4, epochs=8)
+    train(tmp_path, declared)
+    first, *_, last = history(tmp_path)
+    assert last["train_loss"] < first["train_loss"]
+
+
+@pytest.mark.parametrize("select", ["last", "best"])
+def test_the_selected_epoch_is_kept(tmp_path: Path, select: Any) -> None:
+    kept: list[dict[str, torch.Tensor]] = []
+    modules: list[nn.Module] = []
+
+    def build() -> nn.Module:
+        modules.append(Small())
+        return modules[-1]
+
+    def keep(row: Mapping[str, Any]) -> None:
+        kept.append({name: value.clone() for name, value in modules[-1].state_dict().items()})
+
+    declared = Train(loss="bce", lr=0.5, batch_size=16, epochs=8, select=select)
+    selection = train(tmp_path, declared, build=build, report=keep)
+    losses = [row["val_loss"] for row in history(tmp_path)]
+    best = 1 + losses.index(min(losses))
+    assert best < 8
+    assert selection["epoch"] == (best if select == "best" else 8)
+    assert selection["split"] == ("val" if select == "best" else "none")
+    weights = load_file(tmp_path / "weights.safetensors")
+    for name, value in kept[selection["epoch"] - 1].items():
+        assert torch.equal(weights[name], value)
+
+
+@pytest.mark.parametrize("monitor", ["val_accuracy", "val_roc_auc"])
+def test_of_a_score_more_is_better(tmp_path: Path, monitor: str) -> None:
+    stop = Stop(monitor=monitor)
+    declared = Train(loss="bce", lr=0.5, batch_size=16, epochs=8, select="best", stop=stop)
+    selection = train(tmp_path, declared)
+    scores = [row[monitor] for row in history(tmp_path)]
+    assert selection["epoch"] == 1 + scores.index(max(scores))
+
+
+def test_early_stopping_ends_the_history(tmp_path: Path) -> None:
+    stop = Stop(patience=2)
+    declared = Train(loss="bce", lr=1.0, batch_size=16, epochs=60, select="last", stop=stop)
+    selection = train(tmp_path, declared)
+    losses = [row["val_loss"] for row in history(tmp_path)]
+    assert len(losses) == usual(losses, 2, 0.0) < 60
+    assert selection == {
+        "epoch": len(losses),
+        "split": "val",
+        "epochs_run": len(losses),
+        "stopped": "early",
+        "rule": "last epoch; val_loss",
+    }
+
+
+def test_a_seed_is_a_checkpoint(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "same", "other")]
+    for folder, seed in zip(folders, (0, 0, 1), strict=True):
+        train(folder, seed=seed)
+    one, same, other = ((folder / "weights.safetensors").read_bytes() for folder in folders)
+    assert one == same != other
+    assert history(folders[0]) == history(folders[1]) != history(folders[2])
+
+
+@pytest.mark.parametrize("select", ["last", "best"])
+@pytest.mark.parametrize("killed_after", [1, 2, 5])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: Any, killed_after: int
+) -> None:
+    """The checkpoint of an epoch is written after its report: a kill there loses that epoch."""
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 0.0)
+    declared = Train(loss="bce", lr=0.5, batch_size=16, epochs=6, select=select)
+    expected = train(tmp_path / "whole", declared)
+    trained: list[int] = []
+
+    def interrupt(row: Mapping[str, Any]) -> None:
+        trained.append(row["epoch"])
+        if row["epoch"] > killed_after:
+            raise Interrupted
+
+    folder = tmp_path / "killed"
+    with pytest.raises(Interrupted):
+        train(folder, declared, report=interrupt)
+    assert (folder / "checkpoint.pt").is_file()
+    assert not (folder / "weights.safetensors").exists()
+    found = train(folder, declared, report=lambda row: trained.append(row["epoch"]))
+    assert trained == [*range(1, killed_after + 2), *range(killed_after + 1, 7)]
+    assert found == expected
+    assert history(folder) == history(tmp_path / "whole")
+    one, other = (tmp_path / name / "weights.safetensors" for name in ("whole", "killed"))
+    assert one.read_bytes() == other.read_bytes()
+    assert {file.name for file in folder.iterdir()} == {"weights.safetensors", "history.jsonl"}
+
+
+def test_early_stopping_is_resumed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 0.0)
+    stop = Stop(patience=3)
+    declared = Train(loss="bce", lr=1.0, batch_size=16, epochs=60, select="last", stop=stop)
+    expected = train(tmp_path / "whole", declared)
+
+    def interrupt(row: Mapping[str, Any]) -> None:
+        if row["epoch"] == expected["epochs_run"]:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(tmp_path / "killed", declared, report=interrupt)
+    assert train(tmp_path / "killed", declared) == expected
+
+
+@pytest.mark.xfail(reason="a checkpoint does not say that its training has stopped")
+def test_a_stopped_training_stays_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the checkpoint of the last epoch and the weights."""
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 0.0)
+    stop = Stop(patience=2)
+    declared = Train(loss="bce", lr=1.0, batch_size=16, epochs=60, select="last", stop=stop)
+    expected = train(tmp_path / "whole", declared)
+    write = fit.write
+
+    def interrupt(path: Path, data: bytes | str) -> None:
+        if path.name == "weights.safetensors":
+            raise Interrupted
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "write", interrupt)
+        with pytest.raises(Interrupted):
+            train(tmp_path / "killed", declared)
+    assert train(tmp_path / "killed", declared) == expected
+
+
+def test_an_undefined_monitor_is_refused(tmp_path: Path) -> None:
+    declared = Train(loss="bce", epochs=2, stop=Stop(monitor="val_roc_auc"))
+    val = samples("val", 6)
+    healthy = val.first(6)
+    healthy.targets[:] = 0
+    with pytest.raises(HarnessError, match="val_roc_auc must be a finite number, got None at ep"):
+        train(tmp_path, declared, val=healthy)
+    train(tmp_path, Train(loss="bce", epochs=1), val=healthy)
+    assert history(tmp_path)[0]["val_roc_auc"] is None
+
+
+def test_an_endless_loss_is_refused(tmp_path: Path) -> None:
+    declared = Train(loss="bce", optimizer="sgd", lr=1e30, batch_size=16, epochs=3)
+    with pytest.raises(HarnessError, match=r"the training loss must be finite, got .* lower train"):
+        train(tmp_path, declared)
+    assert not (tmp_path / "weights.safetensors").exists()

@@ -1,0 +1,255 @@
+"""Samples and Predictions: scaled, banded, cut and stored without a case going astray."""
+
+import dataclasses
+import io
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import HarnessError
+from harness.samples import SHIPPED, Predictions, Samples
+
+
+def samples(targets: list[int], **changes: Any) -> Samples:
+    """A case a target; its pixels, id and groups all tell its place."""
+    n = len(targets)
+    place = np.arange(n)
+    whole = Samples(
+        split="train",
+        ids=place,
+        pixels=np.broadcast_to(place[:, None, None, None], (n, 1, 2, 3)).astype(np.uint8),
+        targets=np.array(targets, dtype=np.int64),
+        classes=("a", "b", "c"),
+        subjects=np.char.add("s", place.astype(str)),
+        groups={"age": place.astype(str)},
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def predictions(**changes: Any) -> Predictions:
+    """Twelve cases of three classes, in two splits and two variants."""
+    rng = np.random.default_rng(0)
+    raw = rng.integers(1, 9, (12, 3))
+    probability = raw / raw.sum(axis=1, keepdims=True)
+    whole = Predictions(
+        classes=("häm", "b", 'c,"d'),
+        id=np.array([f"case-{i}" for i in range(12)]),
+        split=np.repeat(["test", "val"], 6),
+        variant=np.tile([SHIPPED, "torch"], 6),
+        y_true=rng.integers(0, 3, 12),
+        probability=probability,
+        decision=probability.argmax(axis=1),
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+# Samples
+
+
+@pytest.mark.parametrize(
+    ("dtype", "full_scale"), [(np.uint8, 255.0), (np.uint16, 4095.0), (np.float64, 1.0)]
+)
+def test_a_batch_is_float32_and_its_full_scale_is_1(dtype: Any, full_scale: float) -> None:
+    pixels = np.array([0.0, 0.25, 1.0]).reshape(3, 1, 1, 1, 1) * full_scale
+    cases = samples([0, 1, 2], pixels=pixels.astype(dtype), full_scale=full_scale)
+    before = cases.pixels.copy()
+    batch = cases.batch(np.array([2, 0]))
+    assert batch.dtype == np.float32
+    assert batch.shape == (2, *cases.shape) == (2, 1, 1, 1, 1)
+    assert batch.ravel().tolist() == [1.0, 0.0]
+    assert cases.batch(slice(1, 2)).item() == pytest.approx(0.25, abs=1 / full_scale)
+    assert (cases.pixels == before).all()
+
+
+def test_a_number_falls_in_the_band_that_begins_with_it() -> None:
+    ages = np.array(["-5", "0", "39.9", "40", "64", "65", "1e3", "", "nan"])
+    cases = samples([0] * 9, groups={"age": ages, "sex": ages})
+    banded = cases.banded({"age": [0, 40, 65]})
+    expected = ["<0", "0-40", "0-40", "40-65", "40-65", ">=65", ">=65", "", ""]
+    assert banded.groups["age"].tolist() == expected
+    assert (banded.groups["sex"] == ages).all()
+    assert (cases.groups["age"] == ages).all()
+
+
+@given(
+    edges=st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=5, unique=True).map(sorted),
+    value=st.floats(-1e9, 1e9),
+)
+def test_every_number_is_in_the_one_band_that_holds_it(edges: list[float], value: float) -> None:
+    cases = samples([0], groups={"x": np.array([repr(value)])})
+    [band] = cases.banded({"x": edges}).groups["x"].tolist()
+    inner = pairwise(edges)
+    holds = [value < edges[0], *(low <= value < high for low, high in inner), value >= edges[-1]]
+    everywhere = np.array([repr(each) for each in (edges[0] - 1, *edges)])
+    names = samples([0] * len(everywhere), groups={"x": everywhere}).banded({"x": edges})
+    assert names.groups["x"].tolist()[holds.index(True)] == band
+    assert len(set(names.groups["x"].tolist())) == len(edges) + 1
+
+
+def test_what_cannot_be_banded_is_refused() -> None:
+    with pytest.raises(HarnessError, match=r"^groups must name columns .* 'agee'; known: age$"):
+        samples([0]).banded({"agee": [0, 1]})
+    with pytest.raises(HarnessError, match="got 'age'; known: none"):
+        samples([0], groups={}).banded({"age": [0, 1]})
+    with pytest.raises(HarnessError, match=r"^group age must be numbers to be banded, got: .*'F'$"):
+        samples([0], groups={"age": np.array(["F"])}).banded({"age": [0, 1]})
+
+
+@settings(deadline=None)
+@given(targets=st.lists(st.integers(0, 2), min_size=1, max_size=80), n=st.integers(1, 90))
+def test_the_first_keep_order_and_every_class(targets: list[int], n: int) -> None:
+    whole = samples(targets)
+    cut = whole.first(n)
+    kept = cut.ids.tolist()
+    assert len(cut) == len(kept) == min(n, len(whole))
+    assert kept == sorted(set(kept))
+    assert cut.targets.tolist() == [targets[i] for i in kept]
+    assert cut.pixels[:, 0, 0, 0].tolist() == kept
+    assert cut.subjects is not None
+    assert cut.subjects.tolist() == [f"s{i}" for i in kept]
+    assert cut.groups["age"].tolist() == [str(i) for i in kept]
+    assert len(set(cut.targets.tolist())) == min(n, len(set(targets)))
+    assert len(whole) == len(targets)
+
+
+def test_the_first_are_spread_over_the_split_in_proportion() -> None:
+    cut = samples([0] * 900 + [1] * 100).first(50)
+    assert (cut.targets == 1).sum() in range(4, 7)
+    assert np.diff(cut.ids).max() < 30
+    lone = samples([0] * 50 + [1] + [2] * 50, subjects=None).first(10)
+    assert (lone.targets == 1).sum() == 1
+    assert lone.subjects is None
+
+
+# Predictions
+
+
+def test_rows_are_selected_in_every_column() -> None:
+    table = predictions(subject=np.arange(12).astype(str), groups={"sex": np.array(["F", "M"] * 6)})
+    chosen = table.select("val")
+    assert chosen.id.tolist() == ["case-6", "case-8", "case-10"]
+    assert chosen.subject is not None
+    assert chosen.subject.tolist() == ["6", "8", "10"]
+    assert chosen.groups["sex"].tolist() == ["F"] * 3
+    assert (chosen.probability == table.probability[[6, 8, 10]]).all()
+    assert (chosen.y_true == table.y_true[[6, 8, 10]]).all()
+    assert (chosen.decision == table.decision[[6, 8, 10]]).all()
+    assert set(chosen.split) | set(chosen.variant) == {"val", SHIPPED}
+    assert table.select("test", "torch").id.tolist() == ["case-1", "case-3", "case-5"]
+    assert len(table.select("train")) == 0
+    assert (table.over, predictions().over) == ("subject", "image")
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_one_class_against_the_rest(k: int) -> None:
+    table = predictions()
+    binary = table.one_against_rest(k)
+    assert binary.classes == (f"not {table.classes[k]}", table.classes[k])
+    assert (binary.y_true == [int(true == k) for true in table.y_true]).all()
+    assert (binary.decision == [int(decided == k) for decided in table.decision]).all()
+    assert (binary.probability[:, 1] == table.probability[:, k]).all()
+    assert binary.probability.sum(axis=1) == pytest.approx(1)
+    assert (binary.id == table.id).all()
+
+
+def test_a_rare_class_is_decided_as_the_whole_task_was() -> None:
+    """Below one half, yet the likeliest of three."""
+    table = predictions(probability=np.tile([0.3, 0.4, 0.3], (12, 1)), decision=np.full(12, 1))
+    assert table.one_against_rest(1).decision.tolist() == [1] * 12
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"id": np.arange(12)},
+        {"subject": np.array([f"s{i // 2}" for i in range(12)])},
+        {"groups": {"sex": np.array(["F", "M", ""] * 4), "the site": np.array(["Å"] * 12)}},
+        {"subject": np.arange(12), "groups": {"p0": np.array(["x"] * 12)}},
+    ],
+    ids=["bare", "numbers", "subject", "groups", "all"],
+)
+def test_what_is_stored_is_read_again(changes: dict[str, Any]) -> None:
+    table = predictions(**changes)
+    read = Predictions.from_parquet(table.to_parquet(), "x")
+    assert read.classes == table.classes
+    for column in ("id", "split", "variant", "y_true", "decision", "probability"):
+        np.testing.assert_array_equal(getattr(read, column), getattr(table, column))
+    assert read.y_true.dtype == read.decision.dtype == np.int64
+    assert read.probability.dtype == np.float64
+    assert list(read.groups) == list(table.groups)
+    for name, column in table.groups.items():
+        np.testing.assert_array_equal(read.groups[name], column)
+    if table.subject is None:
+        assert read.subject is None
+    else:
+        np.testing.assert_array_equal(read.subject, table.subject)
+
+
+def test_no_rows_are_stored_and_read_again() -> None:
+    nothing = predictions().where(np.zeros(12, dtype=bool))
+    read = Predictions.from_parquet(nothing.to_parquet(), "x")
+    assert (len(read), read.probability.shape, read.classes) == (0, (0, 3), nothing.classes)
+
+
+def parquet(classes: str | None, **columns: Any) -> bytes:
+    """A table that is not what `to_parquet` writes."""
+    metadata = {} if classes is None else {"harness.classes": classes}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), buffer)
+    return buffer.getvalue()
+
+
+PLAIN = {name: [1] for name in ("id", "split", "variant", "y_true", "decision")}
+WHOLE = predictions().to_parquet()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PAR1",
+        b"nonsense" * 99,
+        WHOLE[:-1],
+        WHOLE[: len(WHOLE) // 2],
+        parquet(None, **PLAIN, p0=[0.5], p1=[0.5]),
+        parquet("[", **PLAIN, p0=[0.5], p1=[0.5]),
+        parquet("3", **PLAIN, p0=[0.5], p1=[0.5]),
+        parquet("[]", **PLAIN, p0=[0.5], p1=[0.5]),
+        parquet('["a", "b"]', **PLAIN, p0=[0.5]),
+        parquet('["a", "b"]', p0=[0.5], p1=[0.5]),
+    ],
+    ids=[
+        "empty",
+        "begun",
+        "nonsense",
+        "cut",
+        "half",
+        "bare",
+        "bracket",
+        "3",
+        "[]",
+        "p1",
+        "columns",
+    ],
+)
+def test_what_is_no_predictions_is_refused(data: bytes) -> None:
+    with pytest.raises(HarnessError, match=r"^x\.parquet must be predictions in Parquet, got "):
+        Predictions.from_parquet(data, "x.parquet")
+
+
+@settings(max_examples=200, deadline=None)
+@given(at=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255))
+def test_a_byte_gone_wrong_is_one_sentence_at_most(at: int, value: int) -> None:
+    data = WHOLE[:at] + bytes([value]) + WHOLE[at + 1 :]
+    try:
+        said = repr(Predictions.from_parquet(data, "x.parquet"))
+    except HarnessError as error:
+        said = str(error)
+    assert said.startswith(("Predictions(", "x.parquet must be predictions in Parquet, got "))
