@@ -79,7 +79,7 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     exporter = f"models._{model.build}_onnx"
     export = _digest(fit, suite.policy.threshold, _source(exporter, "export"))
     predict = _digest(export, _source("predict"), "onnxruntime-gpu", "onnxruntime")
-    metrics = [f"metrics.{metric.name}" for metric in suite.metrics]
+    metrics = ["metrics.majority_rate", *(f"metrics.{metric.name}" for metric in suite.metrics)]
     asked = [dataclasses.asdict(metric) for metric in suite.metrics]
     policy = dataclasses.asdict(suite.policy)
     score = _digest(predict, asked, policy, suite.task, _source(*metrics, "score"))

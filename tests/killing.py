@@ -6,6 +6,7 @@ itself. All that differs between two starts is when, or before or after which wr
 
 import gc
 import importlib
+import itertools
 import json
 import os
 import random
@@ -76,16 +77,12 @@ def finish(root: Path, name: str, attempt: Callable[[Path], int | None]) -> dict
     return {"folder": name, "code": code, "kills": kills, "twice": twice}
 
 
-def after_seconds(seconds: float) -> Callable[[Path], int | None]:
-    """An attempt that is killed after so long."""
-
-    def attempt(folder: Path) -> int | None:
-        child = start(folder)
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
-        return end(child)
-
-    return attempt
+def after(seconds: float, folder: Path) -> int | None:
+    """An attempt that is killed after so long; the moments grow, lest a slow machine never ends."""
+    child = start(folder)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return end(child)
 
 
 def at_write(number: int, before: bool) -> Callable[[Path], int | None]:
@@ -115,15 +112,11 @@ def main(root: Path) -> None:
     gc.freeze()  # or every child that collects garbage copies all that was imported
     began = time.monotonic()
     found = [finish(root, "whole", lambda folder: end(start(folder)))]
-    whole = time.monotonic() - began
-    moments, random_kills = random.Random(0), 0
-    while random_kills < KILLS:
-
-        def attempt(folder: Path) -> int | None:
-            return after_seconds(moments.uniform(0.1, 0.7) * whole)(folder)
-
-        found.append(finish(root, f"random{len(found)}", attempt))
-        random_kills += found[-1]["kills"]
+    whole, dice = time.monotonic() - began, random.Random(0)
+    moments = (dice.uniform(0.1, 0.7) * whole * 1.03**kill for kill in itertools.count())
+    while sum(each["kills"] for each in found) < KILLS:
+        name = f"random{len(found)}"
+        found.append(finish(root, name, lambda folder: after(next(moments), folder)))
     found.append(finish(root, "before", at_write(3, before=True)))
     found.append(finish(root, "after", at_write(4, before=False)))
     print(json.dumps(found))

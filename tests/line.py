@@ -112,8 +112,12 @@ def onnx_file(
     shape: tuple[int, ...] = SHAPE,
     outputs: int = 1,
     kind: int = TensorProto.FLOAT,
+    domain: str = "",
 ) -> Path:
-    """Logits from the brightest voxel: the column's number, from 1, times scale * it; + shift."""
+    """Logits from the brightest voxel: the column's number, from 1, times scale * it; + shift.
+
+    Additions are of `domain`: of any but the standard one they are beyond everybody.
+    """
     constants = {
         "shape": np.array([-1, 1], np.int64),
         "scale": np.float32(scale) * np.arange(1, columns + 1, dtype=np.float32)[None],
@@ -125,7 +129,10 @@ def onnx_file(
         helper.make_node("ReduceMax", ["float"], ["brightest"], axes=everything, keepdims=0),
         helper.make_node("Reshape", ["brightest", "shape"], ["column"]),
         helper.make_node("Mul", ["column", "scale"], ["scaled"]),
-        *(helper.make_node("Add", ["scaled", "shift"], [f"logits{k}"]) for k in range(outputs)),
+        *(
+            helper.make_node("Add", ["scaled", "shift"], [f"logits{k}"], domain=domain)
+            for k in range(outputs)
+        ),
     ]
     graph = helper.make_graph(
         nodes,
@@ -137,7 +144,7 @@ def onnx_file(
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    opsets = [helper.make_opsetid("", 17)]
+    opsets = [helper.make_opsetid(name, 17) for name in {"", domain}]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), str(path))
     return path
 

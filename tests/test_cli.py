@@ -187,7 +187,7 @@ class TestFaults:
         [
             ("frobnicate", f"the verb must be one of {', '.join(VERBS)}, got 'frobnicate'"),
             ("run", "Missing argument 'SUITE'; see harness run --help"),
-            ("run line --frob", "No such option: --frob; see harness run --help"),
+            ("run line --zzz", "No such option: --zzz; see harness run --help"),
             ("list planets", "the shelf must be one of suites, models, datasets, metrics,"),
             ("run nosuch", "suites/nosuch.toml must exist, got no such file; known: line, liq"),
             ("run no/such.toml", "no/such.toml must be a readable file, got: No such file"),
@@ -207,7 +207,7 @@ class TestFaults:
             ("plan line --set datasets=3 --set train.lr=1", "datasets must be a table, got 3"),
             ("plan line --set datasets.phantom.args.frob=1", "unknown argument 'frob'; known: "),
             ("run line --data nowhere", "--data or HARNESS_DATA must be a folder, got nowhere"),
-            ("run liquid3d --data .", "adrenalmnist3d.npz"),
+            ("run liquid3d --data .", "adrenalmnist3d.npz must have MD5 "),
             ("compare line bright frob", "a model must be one of bright, dull, or a run folder,"),
             ("compare line suites reports", "suites/predictions.parquet must be readable, got"),
             ("report nosuch", "reports/nosuch.toml must exist, got no such file; known: leader"),
@@ -215,10 +215,11 @@ class TestFaults:
             ("check line --runs empty", "line/phantom/bright/cpu must be measured first, got no"),
             ("accept line --runs empty", "accept must find a record in empty, got none; "),
             ("compare line bright dull --runs empty", "bright and dull must share a dataset"),
-            ("run line --out bright.onnx", "must be writable, got: Not a directory; "),
+            ("run line --quiet --out bright.onnx", "must be writable, got: Not a directory; "),
         ],
     )
-    def test_one_sentence(self, harness: Harness, words: str, sentence: str) -> None:
+    def test_one_sentence(self, harness: Harness, home: Path, words: str, sentence: str) -> None:
+        (home / "adrenalmnist3d.npz").write_bytes(b"cut short")
         found = harness(*words.split())
         assert (found.code, found.out) == (2, "")
         assert found.err.startswith("harness: ")
@@ -229,7 +230,7 @@ class TestFaults:
     def test_a_gpu_that_is_not_there(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("harness.environment.gpus", lambda: [])
+        monkeypatch.setattr("harness.environment.gpus", list)
         found = harness("run", "line", "--device", "cuda")
         assert (found.code, found.out) == (2, "")
         assert found.err == (
@@ -253,6 +254,22 @@ class TestFaults:
         found = harness("doctor")
         assert found.code == 2
         assert found.err == "harness: ZeroDivisionError: one; --debug shows where\n"
+
+    def test_debug_stops_at_the_first_failed_run(self, harness: Harness, home: Path) -> None:
+        (home / "bright.onnx").write_bytes(b"not ONNX")
+        found = harness("run", "line", "--quiet", "--debug")
+        assert (found.code, found.out) == (2, "")
+        assert found.err.startswith("Traceback")
+        assert found.err.splitlines()[-1].startswith("harness: bright.onnx must be an ONNX file")
+
+    def test_ctrl_c_anywhere_is_130(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("harness.verbs.doctor.environment", interrupt)
+        assert harness("doctor") == Outcome(130, "", "")
 
     @pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may write anywhere")
     def test_a_folder_that_is_read_only(self, harness: Harness, home: Path) -> None:
@@ -306,10 +323,9 @@ class TestFaults:
     @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell of Unix")
     @pytest.mark.parametrize("words", ["list", "--help", "run line --quiet"])
     def test_a_closed_pipe_is_no_fault(self, home: Path, words: str) -> None:
-        """Whoever reads leaves before the first line: `sleep` closes nothing, `true` closes all."""
         piped = f'("{sys.executable}" -m harness {words}; echo $? >code) | true'
         done = subprocess.run(
-            ["sh", "-c", f"sleep 0; {piped}"], cwd=home, capture_output=True, text=True, check=True
+            ["sh", "-c", piped], cwd=home, capture_output=True, text=True, check=True
         )
         assert done.stderr == ""
         assert int((home / "code").read_text(encoding="utf-8")) == _ending.BROKEN_PIPE
@@ -455,6 +471,15 @@ class TestVerdicts:
         rewrite(run_folder(home), wrong)
         found = harness("check", "line", "--json")
         assert (found.code, self.statuses(found)) == (1, ["regressed", "not-comparable"])
+
+    def test_a_record_under_another_policy_is_not_judged(
+        self, harness: Harness, home: Path
+    ) -> None:
+        self.accept(harness)
+        write_suite(home, threshold=0.4)
+        found = harness("check", "line")
+        assert (found.code, found.out) == (2, "")
+        assert "must be measured under the suite's policy, got a record under an" in found.err
 
     def test_no_seed_in_common_is_missing(self, harness: Harness, home: Path) -> None:
         self.accept(harness)

@@ -1,6 +1,7 @@
 """From suite to record: what is in it, what is done again, and what becomes of a faulty Run."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import shutil
@@ -405,6 +406,32 @@ def test_logits_that_do_not_fit_are_refused(
     assert line.record(scope).error == expected
 
 
+def test_classes_by_cross_entropy_are_linked_by_softmax(here: Path) -> None:
+    models = line.LTC.replace("[6, 1]", "[6, 2]") + '\ntrain = { loss = "cross_entropy" }'
+    scope, answer = line.measure(line.suite(here, models=models), here / "runs")
+    assert answer.code == 0, answer.text
+    model = onnx.load(str(only_folder(scope) / "model.onnx"))
+    assert model.graph.node[-1].op_type == "Softmax"
+    data = (only_folder(scope) / "predictions.parquet").read_bytes()
+    table = Predictions.from_parquet(data, "it").select("test")
+    assert (table.decision == table.probability.argmax(axis=1)).all()
+    cases = phantom.load("test", None, **line.DATA)
+    right = (table.decision == cases.targets).mean()
+    assert line.record(scope).find("accuracy").value == right  # type: ignore[union-attr]
+
+
+def test_one_logit_is_for_two_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = phantom.load
+
+    @functools.wraps(load)
+    def three(split: str, root: Path | None, **args: Any) -> Samples:
+        return dataclasses.replace(load(split, root, **args), classes=("a", "b", "c"))
+
+    monkeypatch.setattr(phantom, "load", three)
+    scope, _ = line.measure(line.suite(tmp_path), tmp_path / "runs")
+    assert line.record(scope).error == "train.loss bce must have 2 classes, got 3; cross_entropy"
+
+
 def test_deterministic_algorithms_are_for_training_only(original: Path) -> None:
     import torch
 
@@ -486,13 +513,19 @@ class TestFinishedFile:
             ({"outputs": 2}, "the ONNX file must have one output, got 2"),
             ({"columns": 3}, "the model must have an output for each of 2 classes, got 3"),
             ({"kind": TensorProto.FLOAT16}, "the input of the ONNX file must be float32, got"),
+            ({"columns": 2}, "probabilities of a case must sum to 1, got 1."),
+            ({"domain": "none.such"}, "model.onnx must run in onnxruntime, got: "),
+            (
+                {"domain": "ai.onnx.ml"},
+                "the ONNX file must be valid, got: No Op registered for Add",
+            ),
         ],
     )
     def test_a_file_that_does_not_fit_is_refused(
         self, tmp_path: Path, wrong: dict[str, Any], error: str
     ) -> None:
+        link = "softmax" if wrong.get("columns") == 3 else "sigmoid"
         file = line.onnx_file(tmp_path / "wrong.onnx", **wrong)
-        link = "softmax" if "columns" in wrong else "sigmoid"
         assert self.error(tmp_path, line.finished("wrong", file, link)).startswith(error)
 
     def test_other_classes_are_refused(self, here: Path) -> None:

@@ -77,6 +77,12 @@ def test_a_number_falls_in_the_band_that_begins_with_it() -> None:
     assert (cases.groups["age"] == ages).all()
 
 
+def test_edges_that_are_near_have_names_of_their_own() -> None:
+    numbers = np.array(["1234566", "1234567", "1234568.5"])
+    banded = samples([0] * 3, groups={"x": numbers}).banded({"x": [1234567.0, 1234568.0]})
+    assert banded.groups["x"].tolist() == ["<1234567.0", "1234567.0-1234568.0", ">=1234568.0"]
+
+
 @given(
     edges=st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=5, unique=True).map(sorted),
     value=st.floats(-1e9, 1e9),

@@ -125,6 +125,7 @@ def test_a_relative_import_is_not_followed(package: Path) -> None:
 
 def test_the_order_counts_as_little_as_a_module_that_is_not_there() -> None:
     digest = shelf.source_digest("models.net", "store")
+    assert digest == shelf.source_digest("store", "models.net")
     assert digest == shelf.source_digest("store", "models.net", "models._nowhere", "store")
     assert digest != shelf.source_digest("models.net")
 

@@ -155,15 +155,18 @@ def test_the_second_process_says_so_and_waits(tmp_path: Path) -> None:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
         with hold(tmp_path, "b") as second:
+            assert second.stdin is not None
             assert second.stdout is not None
+            second.stdin.write("\n")
+            second.stdin.flush()
             assert second.stdout.readline() == "waiting\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(timeout=0.5)
             assert not (tmp_path / "log").exists()
             first.communicate("\n", timeout=20)
             assert second.stdout.readline() == "held\n"
-            assert (tmp_path / "log").read_text(encoding="utf-8") == "a"
-            second.communicate("\n", timeout=20)
+            assert second.wait(timeout=20) == first.returncode == 0
     assert (tmp_path / "log").read_text(encoding="utf-8") == "ab"
-    assert (first.returncode, second.returncode) == (0, 0)
 
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:

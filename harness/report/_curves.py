@@ -31,7 +31,7 @@ def curves(
 ) -> Figure:
     """A pair of lines a seed, and a dot on the validation loss of the selected epoch."""
     points = [p for history in histories for key in _LINES for p in _points(history, key)]
-    across = Scale.around([epoch for epoch, _ in points], 38, WIDTH - 8)
+    across = Scale.around([epoch for epoch, _ in points], 44, WIDTH - 12)
     up = Scale.around([loss for _, loss in points], HEIGHT - 38, 26)
     pairs = zip(histories, selected, strict=True)
     inside = (

@@ -29,7 +29,7 @@ def scales(points: Sequence[Point]) -> tuple[Scale, Scale]:
     """Of x and y, holding every whisker."""
     xs = reach([p.x for p in points], [p.x_ci for p in points])
     ys = reach([p.y for p in points], [p.y_ci for p in points])
-    across = Scale.around([x for x in xs if x > 0], 42, WIDTH - 10, log=True)
+    across = Scale.around([x for x in xs if x > 0], 42, WIDTH - 22, log=True)
     return across, Scale.around(ys, HEIGHT - 38, 26)
 
 

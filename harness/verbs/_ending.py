@@ -25,10 +25,10 @@ class Verbs(TyperGroup):
 
 
 def end(app: typer.Typer) -> NoReturn:
-    """Run the command line, and leave with its exit code; asked for nothing, it gives help and 2."""
+    """Run the command line and leave with its exit code; asked for nothing, with help and 2."""
     try:
         asked = sys.argv[1:]
-        code = app(asked or ["--help"], standalone_mode=False)
+        code = app(asked or ["--help"], prog_name="harness", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if asked else 2)
     except KeyboardInterrupt:

@@ -17,7 +17,8 @@ ORDER = ("missing", "regressed", "not-comparable", "inconclusive")
 def check(scope: Scope, baselines: Path) -> Answer:
     """Verdicts of every gate on every selected model, worst first.
 
-    Raises HarnessError where a model has neither a record nor an accepted one, or a failed record.
+    Raises HarnessError where a model has neither a record nor an accepted one, or one that failed
+    or was made under another policy than the suite's.
     """
     groups: dict[str, list[Run]] = {}
     for each in scope.runs:
@@ -46,6 +47,11 @@ def _side(scope: Scope, subject: str, members: list[Run]) -> Side:
             continue
         if record.status != "ok":
             raise HarnessError(f"{each.id} must be ok, got {record.status}: {record.error}")
+        if record.run.get("policy") != as_json(scope.suite.policy):
+            raise HarnessError(
+                f"{each.id} must be measured under the suite's policy, got a record under another; "
+                f"{scope.command(f'run {scope.asked}')}"
+            )
         entries[each.seed] = Entry(record=record, probability=None, history=())
         predictions[each.seed] = shipped(scope.folder(each))
     return Side(subject=subject, entries=entries, predictions=predictions)
