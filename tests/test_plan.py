@@ -104,6 +104,7 @@ def test_a_finished_file_is_one_checkpoint() -> None:
         ("# a comment", []),
         ("[train]\nseeds = [0, 1]", []),
         ("[train]\nlr = 0.001", []),
+        ("[models.small.train]\nlr = 0.001", []),
         ('[[gates]]\nmetric = "roc_auc"\nmargin = 0.1', []),
         ("[models.other.train]\nlr = 0.5", []),
         ('[models.new]\nbuild = "vgg16"', []),
