@@ -93,8 +93,9 @@ def record(opened: Scope, index: int = 0) -> Record:
 
 
 def untimed(record: Record) -> dict[str, Any]:
-    """A record but for what the clock says, and what depends on it."""
+    """A record but for what the clock says, what depends on it, and commits made meanwhile."""
     found = as_json(record)
+    found["environment"] = {**found["environment"], "commit": None, "dirty": None}
     rows = found["measurements"]
     found["measurements"] = [row for row in rows if "backend" not in row["where"]]
     found["warnings"] = [w for w in found["warnings"] if "latency" not in w["code"]]
