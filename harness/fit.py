@@ -14,44 +14,18 @@ import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.nn import functional
 
 from harness.errors import HarnessError
 from harness.samples import Samples
+from harness.stopping import Stopper
 from harness.store import write
-from harness.suite import Stop, Train
+from harness.suite import Train
+from harness.validation import loss_of, validate
 
 CHECKPOINT_EVERY = 60.0  # seconds; a kill loses no more training than that
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 Row = Mapping[str, float | int | None]
-
-
-@dataclasses.dataclass(slots=True)
-class Stopper:
-    """Early stopping as declared: `update` with the monitored value, lower is better."""
-
-    stop: Stop
-    best: float = math.inf
-    best_epoch: int = 0
-    reference: float = math.inf
-    counter: int = 0
-
-    def update(self, epoch: int, value: float) -> bool:
-        """Take the value of an epoch (from 1); True where training must stop."""
-        if value < self.best:
-            self.best, self.best_epoch = value, epoch
-        if self.stop.rule == "study":
-            better = value < self.reference
-            worse = value > self.reference + self.stop.min_delta
-        else:
-            better = value < self.reference - self.stop.min_delta
-            worse = not better
-        if better:
-            self.reference, self.counter = value, 0
-        elif worse:
-            self.counter += 1
-        return self.stop.patience is not None and self.counter >= self.stop.patience
 
 
 @dataclasses.dataclass(slots=True)
@@ -107,7 +81,7 @@ def _epoch(state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, d
     torch.manual_seed(seed * 100_003 + epoch)
     order = np.random.default_rng([seed, epoch]).permutation(len(cases))
     loss = _train(state, train, cases, order, device)
-    row = {"epoch": epoch, "train_loss": loss, **_validate(state.module, train, val, device)}
+    row = {"epoch": epoch, "train_loss": loss, **validate(state.module, train, val, device)}
     monitored = row[train.stop.monitor]
     if monitored is None or not math.isfinite(monitored):
         raise HarnessError(
@@ -147,49 +121,6 @@ def _train(
     return total / len(order)
 
 
-def loss_of(logits: Tensor, targets: Tensor, loss: str) -> Tensor:
-    """(n, outputs) logits and (n,) class indices -> (n,) losses."""
-    if loss == "bce":
-        truth = targets.to(logits.dtype)
-        return functional.binary_cross_entropy_with_logits(logits[:, 0], truth, reduction="none")
-    return functional.cross_entropy(logits, targets, reduction="none")
-
-
-@torch.inference_mode()
-def _validate(
-    module: nn.Module, train: Train, val: Samples, device: str
-) -> dict[str, float | None]:
-    module.eval()
-    logits = torch.cat(
-        [
-            module(torch.from_numpy(val.batch(slice(i, i + train.batch_size))).to(device)).cpu()
-            for i in range(0, len(val), train.batch_size)
-        ]
-    ).double()
-    targets = torch.from_numpy(val.targets)
-    binary = train.loss == "bce"
-    scores = logits.sigmoid() if binary else logits.softmax(dim=1)
-    decided = (scores[:, 0] > 0.5).long() if binary else scores.argmax(dim=1)
-    return {
-        "val_loss": loss_of(logits, targets, train.loss).mean().item(),
-        "val_accuracy": (decided == targets).double().mean().item(),
-        "val_roc_auc": _roc_auc(val.targets, scores.numpy(), len(val.classes)),
-    }
-
-
-def _roc_auc(
-    targets: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], classes: int
-) -> float | None:
-    """Mean one-against-rest AUC; None where a class is absent or a score is not finite."""
-    from sklearn.metrics import roc_auc_score
-
-    if len(np.unique(targets)) < classes or not np.isfinite(scores).all():
-        return None
-    if classes == 2:
-        return float(roc_auc_score(targets, scores[:, -1]))
-    return float(np.mean([roc_auc_score(targets == k, scores[:, k]) for k in range(classes)]))
-
-
 def _start(module: nn.Module, train: Train, folder: Path) -> _Fit:
     """A new training, or the one whose checkpoint a killed process left."""
     optimizer = OPTIMIZERS[train.optimizer](
@@ -203,6 +134,7 @@ def _start(module: nn.Module, train: Train, folder: Path) -> _Fit:
         optimizer.load_state_dict(saved["optimizer"])
         state.history, state.best = saved["history"], saved["best"]
         state.stopper = Stopper(train.stop, **saved["stopper"])
+        state.stopped = saved["stopped"]
     return state
 
 
@@ -211,7 +143,12 @@ def _save(state: _Fit, folder: Path) -> None:
     stopper.pop("stop")
     buffer = io.BytesIO()
     saved = {"module": state.module.state_dict(), "optimizer": state.optimizer.state_dict()}
-    rest = {"history": list(state.history), "best": state.best, "stopper": stopper}
+    rest = {
+        "history": list(state.history),
+        "best": state.best,
+        "stopper": stopper,
+        "stopped": state.stopped,
+    }
     torch.save({**saved, **rest}, buffer)
     write(folder / "checkpoint.pt", buffer.getvalue())
 

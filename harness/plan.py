@@ -75,7 +75,13 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
         training = suite.training(run.dataset, run.model)
         declared["train"] = as_json(dataclasses.replace(training, seeds=()))
     data = _data(suite, run, root)
-    fit = _digest(data, declared, _source(f"models.{model.build}", "fit"), "torch", run.device)
+    fit = _digest(
+        data,
+        declared,
+        _source(f"models.{model.build}", "fit", "stopping", "validation"),
+        "torch",
+        run.device,
+    )
     exporter = f"models._{model.build}_onnx"
     export = _digest(fit, suite.policy.threshold, _source(exporter, "export"))
     predict = _digest(export, _source("predict"), "onnxruntime-gpu", "onnxruntime")

@@ -298,7 +298,6 @@ def test_early_stopping_is_resumed_too(tmp_path: Path, monkeypatch: pytest.Monke
     assert train(tmp_path / "killed", declared) == expected
 
 
-@pytest.mark.xfail(reason="a checkpoint does not say that its training has stopped")
 def test_a_stopped_training_stays_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between the checkpoint of the last epoch and the weights."""
     monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 0.0)

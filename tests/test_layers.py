@@ -12,7 +12,18 @@ FLOORS = (
     {"errors", "progress", "statistics"},
     {"samples", "strict", "environment"},
     {"record", "shelf", "suite"},
-    {"rules", "plan", "text", "schema", "models", "datasets", "metrics", "backends"},
+    {
+        "stopping",
+        "validation",
+        "rules",
+        "plan",
+        "text",
+        "schema",
+        "models",
+        "datasets",
+        "metrics",
+        "backends",
+    },
     {"reading", "store"},
     {"fit", "export", "predict", "score", "latency", "weights", "baselines"},
     {"compare", "standings", "job"},
@@ -24,7 +35,7 @@ FLOORS = (
 )
 """From the ground up. A shelf is one place: its files may import each other."""
 
-TORCH = ("harness.fit", "harness.models.")
+TORCH = ("harness.fit", "harness.validation", "harness.models.")
 """What imports torch at once; all else does when it runs, if at all."""
 
 

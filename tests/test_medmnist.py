@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.datasets import medmnist
+from harness.datasets import _medmnist_files, medmnist
 from harness.errors import HarnessError
 
 PUBLISHED = {
@@ -53,8 +53,8 @@ def arrays(image: tuple[int, ...] = (28, 28), n: int = 6) -> dict[str, np.ndarra
     return made
 
 
-def file_of(image: tuple[int, ...] = (28, 28)) -> medmnist._File:
-    return medmnist._File(name="f.npz", url="", md5="", classes=("no", "yes"), image=image)
+def file_of(image: tuple[int, ...] = (28, 28)) -> _medmnist_files.File:
+    return _medmnist_files.File(name="f.npz", url="", md5="", classes=("no", "yes"), image=image)
 
 
 def npz(**changed: Any) -> bytes:
@@ -69,7 +69,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, answer: bytes, official: bytes) -> li
     md5 = hashlib.md5(official, usedforsecurity=False).hexdigest()
     row = {"url": "https://example.org/b.npz", "MD5": md5, "task": "binary-class"}
     row |= {"label": {"0": "no", "1": "yes"}, "n_channels": 1}
-    monkeypatch.setattr(medmnist, "_table", lambda: {"breastmnist": row})
+    monkeypatch.setattr(_medmnist_files, "table", lambda: {"breastmnist": row})
 
     def urlopen(url: str, **_: Any) -> io.BytesIO:
         log.append(url)
@@ -164,8 +164,8 @@ def test_ids_are_unique_across_splits(tmp_path: Path) -> None:
 
 def test_neither_torch_nor_the_package_is_imported() -> None:
     code = (
-        "import sys; from harness.datasets import medmnist; "
-        "print(len(medmnist._official('vesselmnist3d', 64).classes), "
+        "import sys; from harness.datasets import _medmnist_files, medmnist; "
+        "print(len(_medmnist_files.official('vesselmnist3d', 64).classes), "
         "[name for name in ('torch', 'torchvision', 'medmnist') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -173,7 +173,7 @@ def test_neither_torch_nor_the_package_is_imported() -> None:
 
 
 def test_table_of_the_package() -> None:
-    file = medmnist._official("pathmnist", 224)
+    file = _medmnist_files.official("pathmnist", 224)
     assert file.name == "pathmnist_224.npz"
     assert file.url.endswith("pathmnist_224.npz?download=1")
     assert file.md5 == "2c51a510bcdc9cf8ddb2af93af1eadec"
@@ -204,7 +204,7 @@ def test_unknown_split() -> None:
 def test_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(HarnessError, match="pip install medmnist"):
-        medmnist._table.__wrapped__()
+        _medmnist_files.table.__wrapped__()
 
 
 # Finding, verifying, downloading
@@ -238,7 +238,7 @@ def test_a_missing_file_is_downloaded_once(
 def test_a_cut_download_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(monkeypatch, npz()[:100], official=npz())
     with pytest.raises(HarnessError, match=r"got MD5 \w{32} instead of \w{32}; put the file into"):
-        medmnist.fingerprint(None, flag="breastmnist")
+        medmnist.load("test", None, flag="breastmnist")
     assert list((home / ".medmnist").iterdir()) == []
 
 
