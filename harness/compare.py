@@ -10,8 +10,13 @@ from harness import shelf
 from harness.baselines import Entry
 from harness.errors import HarnessError
 from harness.samples import Predictions
-from harness.statistics.intervals import RESAMPLES, percentile_interval, replicates
-from harness.suite import MetricSpec
+from harness.statistics.intervals import (
+    FEWEST_UNITS,
+    RESAMPLES,
+    percentile_interval,
+    replicates,
+)
+from harness.suite import Interval, MetricSpec
 
 Z_DETECT = 1.959964 + 0.841621  # normal quantiles: two-sided 5 %, power 80 %
 
@@ -38,7 +43,7 @@ def difference(
     spec: MetricSpec,
     a: Sequence[Predictions],
     b: Sequence[Predictions],
-    level: float,
+    interval: Interval,
     where: Mapping[str, str] | None = None,
 ) -> Difference | str:
     """Mean over the seeds of `a` minus that of `b` on the same cases, by a paired bootstrap.
@@ -49,14 +54,15 @@ def difference(
     metric = shelf.load("metrics", spec.name)
     sides = [[cohort(table, where or {}) for table in tables] for tables in (a, b)]
     first = sides[0][0]
-    units = np.arange(len(first)) if first.subject is None else first.subject
-    clusters = np.unique(units, return_inverse=True)[1]
+    units = first.units(interval.over)
+    if len(np.unique(units.codes)) < FEWEST_UNITS:
+        return f"{spec.name} has no interval from fewer than {FEWEST_UNITS} {units.over}s"
     measures = [partial(metric.measure, table, **spec.args) for tables in sides for table in tables]
     ones = np.ones((1, len(first)))
     values = np.array([measure(ones)[0] for measure in measures])
     if not np.isfinite(values).all():
         return f"{spec.name} is undefined: it needs {metric.NEEDS}"
-    drawn = replicates(measures, clusters, RESAMPLES, seed=0)
+    drawn = replicates(measures, units.codes, RESAMPLES, seed=0)
     sign = -1.0 if metric.BETTER == "lower" else 1.0
     cut = len(a)
     spread = sign * (drawn[:cut].mean(axis=0) - drawn[cut:].mean(axis=0))
@@ -70,9 +76,9 @@ def difference(
         a=mean_a,
         b=mean_b,
         effect=sign * (mean_a - mean_b),
-        ci=percentile_interval(defined, level),
+        ci=percentile_interval(defined, interval.level),
         error=float(defined.std(ddof=1)),
-        method=f"paired percentile bootstrap over {first.over}s, {RESAMPLES} resamples",
+        method=f"paired percentile bootstrap over {units.over}s, {RESAMPLES} resamples",
     )
 
 
@@ -83,6 +89,8 @@ def cohort(predictions: Predictions, where: Mapping[str, str]) -> Predictions:
     """
     for key, value in where.items():
         column = predictions.groups.get(key.removeprefix("group."))
+        if column is not None:
+            column = np.where(column == "", "unknown", column)
         if key == "class" and value in predictions.classes:
             predictions = predictions.one_against_rest(predictions.classes.index(value))
         elif key.startswith("group.") and column is not None and value in column:

@@ -73,6 +73,15 @@ def gpus() -> list[str]:
     return (_run("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or "").splitlines()
 
 
+def cuda_is_usable() -> bool:
+    """Whether there is a GPU and an installed torch that can use it; torch is asked only then."""
+    if not gpus():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _versions() -> dict[str, str]:
     found = {"harness": __version__}
     for name, distributions in DISTRIBUTIONS.items():

@@ -115,10 +115,11 @@ def _do(job: Job, state: store.State, name: str) -> None:
 
 
 def _conditions(job: Job, facts: Mapping[str, Facts]) -> dict[str, Any]:
-    """Those of the time step, the only one whose numbers hang on the machine; dirty if any was."""
+    """The machine is that of the time step, the commit that of the score; dirty if any step was."""
     dirty = [found.get("environment", found).get("dirty") for found in facts.values()]
     return {
         **facts["time"].get("environment", job.conditions),
+        "commit": facts["score"].get("environment", facts["score"]).get("commit"),
         "dirty": True if True in dirty else None if None in dirty else False,
         "fit_threads": facts["fit"].get("threads"),
     }
@@ -132,7 +133,7 @@ def _described(job: Job) -> dict[str, Any]:
         "data": reader.fingerprint(job.root, **job.dataset.args),
         "source": dict(reader.SOURCE),
         "classes": list(job.val.classes),
-        "policy": as_json(job.suite.policy),
+        "policy": job.suite.policy.measured,
     }
 
 

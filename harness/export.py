@@ -1,14 +1,13 @@
 """A trained module or a finished ONNX file as the one file that ships, link and metadata in it."""
 
 import json
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, external_data_helper, helper
 
 from harness.errors import HarnessError
 from harness.record import Measurement
@@ -108,25 +107,24 @@ def linked(model: onnx.ModelProto, link: str) -> onnx.ModelProto:
     return model
 
 
-def outside(path: Path, link: str | None, classes: Sequence[str]) -> tuple[onnx.ModelProto, str]:
+def outside(
+    path: Path, link: str | None, described: Mapping[str, Any]
+) -> tuple[onnx.ModelProto, str]:
     """A finished ONNX file as one of probabilities, and the link that makes them.
 
     A file that `export` wrote says so itself, and has it already; to any other, the suite's `link`
-    is appended. Raises HarnessError where the file is not ONNX, has no output, says no link or is
-    of other classes.
+    is appended. Raises HarnessError where the file is not ONNX, has no output, says no link, or
+    says of itself what `described`, or the suite's link, contradicts.
     """
-    try:
-        model = onnx.load(str(path), load_external_data=True)
-    except Exception as error:  # protobuf raises its own undocumented types
-        raise HarnessError(f"{path} must be an ONNX file, got: {error}") from None
-    if not model.graph.output:
-        raise HarnessError(f"{path} must have one output, got none")
+    model = _read(path)
     known = metadata(model)
     own = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
     del model.metadata_props[:]
     model.metadata_props.extend(own)
-    if list(known.get("classes", classes)) != list(classes):
-        raise HarnessError(f"{path} must be of classes {list(classes)}, got {known['classes']}")
+    asked = {**described, "link": link} if link else described
+    for key, wanted in asked.items():
+        if known.get(key, wanted) != wanted:
+            raise HarnessError(f"{path} must be of {key} {wanted}, got {known[key]}")
     if "link" in known:
         return model, str(known["link"])
     if link is None:
@@ -139,6 +137,18 @@ def outside(path: Path, link: str | None, classes: Sequence[str]) -> tuple[onnx.
     return linked(model, link), link
 
 
+def _read(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf raises its own undocumented types
+        raise HarnessError(f"{path} must be an ONNX file, got: {error}") from None
+    if not model.graph.output:
+        raise HarnessError(f"{path} must have one output, got none")
+    if any(external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer):
+        raise HarnessError(f"{path} must hold its weights itself, got external data; save one file")
+    return model
+
+
 def metadata(model: onnx.ModelProto) -> dict[str, Any]:
     """What `export` wrote into a file, without the prefix."""
     return {
@@ -146,31 +156,6 @@ def metadata(model: onnx.ModelProto) -> dict[str, Any]:
         for entry in model.metadata_props
         if entry.key.startswith(PREFIX)
     }
-
-
-def parameters(module: Any) -> list[Measurement]:
-    """Counts of a torch module: trainable, all, and those that are not behind a mask."""
-    total = sum(parameter.numel() for parameter in module.parameters())
-    trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    masked = getattr(module, "parameters_effective", None)
-    counts = {
-        "parameters_trainable": trainable,
-        "parameters_total": total,
-        "parameters_effective": masked() if masked else trainable,
-    }
-    return [
-        Measurement(metric=name, value=float(count), unit="parameters", better="lower")
-        for name, count in counts.items()
-    ]
-
-
-def initializers(model: onnx.ModelProto) -> list[Measurement]:
-    """What is known of the size of an outside file: the numbers stored in it."""
-    floating = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
-    tensors = [tensor for tensor in model.graph.initializer if tensor.data_type in floating]
-    count = sum(math.prod(tensor.dims) for tensor in tensors)
-    name = "parameters_total"
-    return [Measurement(metric=name, value=float(count), unit="parameters", better="lower")]
 
 
 def outputs(model: onnx.ModelProto) -> int:

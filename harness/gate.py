@@ -29,7 +29,7 @@ def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Ve
     if not side.entries or (accepted and not seeds):
         reason = f"no seed in common: accepted {sorted(accepted)}, measured {sorted(side.entries)}"
         return [_verdict(gate.name, side, "missing", reason) for gate in suite.gates]
-    different = _incomparable([(side.entries[seed], accepted[seed]) for seed in seeds])
+    different = incomparable([(side.entries[seed], accepted[seed]) for seed in seeds])
     if different:
         return [_verdict(gate.name, side, "not-comparable", different) for gate in suite.gates]
     return [
@@ -67,14 +67,15 @@ def _judge(
         reason = "latency is only judged between two timings of one job; not part of this check"
         return _verdict(name, side, "not-run", reason)
     current = _mean(side.entries, gate.metric, where, seeds or sorted(side.entries))
+    if current is None:
+        reason = "undefined or absent now: nothing was judged"
+        then = _mean(accepted, gate.metric, where, seeds)
+        return _verdict(name, side, "missing", reason, baseline=then)
     if not seeds:
         return _verdict(name, side, "new", "nothing accepted yet: harness accept", current=current)
     baseline = _mean(accepted, gate.metric, where, seeds)
     if baseline is None:
         return _verdict(name, side, "new", "the accepted record has no such value", current=current)
-    if current is None:
-        reason = "defined in the accepted record, undefined or absent now"
-        return _verdict(name, side, "missing", reason, baseline=baseline)
     spec = next((metric for metric in suite.metrics if metric.name == gate.metric), None)
     if spec is None:
         return _by_value(name, gate, side, baseline, current)
@@ -104,7 +105,7 @@ def _by_cases(
     threshold = suite.policy.threshold
     then = [with_scores(side.predictions[seed], accepted[seed], threshold) for seed in seeds]
     name = dataclasses.replace(gate, where=where).name
-    found = difference(spec, now, then, suite.policy.interval.level, where)
+    found = difference(spec, now, then, suite.policy.interval, where)
     if isinstance(found, str):
         return _verdict(name, side, "missing", found)
     status, reason = decide(found, gate.margin or 0.0)
@@ -165,11 +166,19 @@ def _mean(
     return sum(values) / len(values) if values and len(values) == len(rows) else None
 
 
-def _incomparable(pairs: Sequence[tuple[Entry, Entry]]) -> str | None:
+def incomparable(pairs: Sequence[tuple[Entry, Entry]]) -> str | None:
     """The sentence why two records must not be compared: data, classes or policy differ."""
     for current, baseline in pairs:
         for key in ("data", "classes", "policy"):
-            now, then = current.record.run.get(key), baseline.record.run.get(key)
+            now, then = _bearing(current, key), _bearing(baseline, key)
             if now != then:
                 return f"{key} differs: accepted {then}, now {now}"
     return None
+
+
+def _bearing(entry: Entry, key: str) -> object:
+    """What a record says of `key`, but for `inconclusive`, which changes no number."""
+    found = entry.record.run.get(key)
+    if isinstance(found, Mapping):
+        return {name: value for name, value in found.items() if name != "inconclusive"}
+    return found

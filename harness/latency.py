@@ -11,9 +11,9 @@ import numpy as np
 
 from harness import shelf
 from harness.backends._stopwatch import Calls, Clock, time_session
+from harness.contracts import Backend, Servable, Session
 from harness.errors import HarnessError
 from harness.record import Measurement
-from harness.shelf import Backend, Servable, Session
 from harness.statistics.quantiles import METHOD, percentile, percentile_interval, samples_needed
 from harness.suite import Latency
 

@@ -75,23 +75,19 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
         training = suite.training(run.dataset, run.model)
         declared["train"] = as_json(dataclasses.replace(training, seeds=()))
     data = _data(suite, run, root)
-    fit = _digest(
-        data,
-        declared,
-        _source(f"models.{model.build}", "fit", "stopping", "validation"),
-        "torch",
-        run.device,
-    )
-    exporter = f"models._{model.build}_onnx"
-    export = _digest(fit, suite.policy.threshold, _source(exporter, "export"))
-    predict = _digest(export, _source("predict"), "onnxruntime-gpu", "onnxruntime")
+    trainer = _source(f"models.{model.build}", "fit", "stopping", "validation")
+    fit = _digest(data, declared, trainer, run.device, _versions("torch", "ncps"))
+    exporter, built = f"models._{model.build}_onnx", _versions("onnx", "onnxscript")
+    export = _digest(fit, suite.policy.threshold, _source(exporter, "export", "size"), built)
+    runtime = _versions("onnxruntime-gpu", "onnxruntime")
+    predict = _digest(export, _source("predict"), runtime)
     metrics = ["metrics.majority_rate", *(f"metrics.{metric.name}" for metric in suite.metrics)]
     asked = [dataclasses.asdict(metric) for metric in suite.metrics]
-    policy = dataclasses.asdict(suite.policy)
+    policy = suite.policy.measured
     score = _digest(predict, asked, policy, suite.task, _source(*metrics, "score"))
     backends = [f"backends.{name}" for name in suite.latency.backends]
     latency = dataclasses.asdict(suite.latency)
-    time = _digest(export, latency, _source(*backends, "latency"), "onnxruntime-gpu", "onnxruntime")
+    time = _digest(export, latency, _source(*backends, "latency"), runtime)
     steps = {"fit": fit, "export": export, "predict": predict, "score": score, "time": time}
     return {"data": data, **steps}
 
@@ -104,19 +100,17 @@ def _data(suite: Suite, run: Run, root: Path | None) -> str:
 
 
 def _digest(*parts: Any) -> str:
-    """Of JSON values; the name of an installed distribution stands for its version as well."""
-    versions = [_version(part) for part in parts if isinstance(part, str)]
-    text = json.dumps([parts, versions], sort_keys=True, default=list)
+    text = json.dumps(parts, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _version(distribution: str) -> str | None:
-    if len(distribution) >= 32:
-        return None
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _versions(*distributions: str) -> dict[str, str]:
+    """Of those that are installed."""
+    return {
+        name: found.version
+        for name in distributions
+        for found in importlib.metadata.distributions(name=name)
+    }
 
 
 def _source(*modules: str) -> str:
@@ -160,5 +154,5 @@ def _devices(asked: Sequence[str]) -> list[str]:
             raise HarnessError(f"--device must be auto, cpu or cuda, got {device!r}")
     from harness import environment
 
-    auto = "cuda" if environment.gpus() else "cpu"
+    auto = "cuda" if environment.cuda_is_usable() else "cpu"
     return list(dict.fromkeys(auto if device == "auto" else device for device in asked))

@@ -19,6 +19,16 @@ SIZE_METRICS = (
     *("parameters_trainable", "parameters_total", "parameters_effective", "size_bytes"),
     *("parity_max_abs", "parity_flips", "majority_rate"),
 )
+HINTS: Mapping[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "Sequence[int]": tuple[int, ...],
+    "Sequence[float]": tuple[float, ...],
+    "Sequence[Sequence[int]]": tuple[tuple[int, ...], ...],
+}
+"""Annotations of shelf functions whose values are checked before anything is imported."""
 
 
 def check(suite: Suite, place: str) -> None:
@@ -61,11 +71,18 @@ def _once(listed: Sequence[Any], what: str) -> None:
 
 
 def _arguments(kind: str, name: str, function: str, args: Mapping[str, Any], place: str) -> None:
+    """Known, of the type that the function's annotation names, and none of the required missing."""
     known = shelf.arguments(kind, name, function)
-    for argument in args:
+    for argument, value in args.items():
         if argument not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise HarnessError(f"{place}: unknown argument {argument!r}; known: {listed}")
+        hint = HINTS.get(known[argument].hint)
+        if hint is not None:
+            strict.convert(hint, value, f"{place}.{argument}")
+    for argument, described in known.items():
+        if described.required and argument not in args:
+            raise HarnessError(f"{place} must have {argument!r}, got {sorted(args)}")
 
 
 def _dataset(dataset: Dataset, place: str) -> None:
@@ -162,5 +179,8 @@ def _gate(gate: Gate, suite: Suite, place: str) -> None:
     _demand(one, place, "have either margin or ratio", {"margin": gate.margin, "ratio": gate.ratio})
     if gate.metric in quality:
         _demand(gate.margin is not None, place, "have a margin", f"ratio of {gate.metric}")
+        for key in gate.where:
+            cohort = key == "class" or key.startswith("group.")
+            _demand(cohort, f"{place}.where", "name class or group.NAME", key)
     for key, value, least in (("margin", gate.margin, 0), ("ratio", gate.ratio, 1)):
         _demand(value is None or value >= least, f"{place}.{key}", f"be {least} or more", value)

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,13 @@ def _bands(groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float])
     return np.where(np.isnan(numbers), "", banded)
 
 
+class Units(NamedTuple):
+    """What is resampled and counted, and the code (n,) of the one that each case belongs to."""
+
+    over: str
+    codes: NDArray[np.int64]
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
     """A row a case of a classification task, columns as arrays of length n.
@@ -108,10 +115,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.id)
 
-    @property
-    def over(self) -> str:
-        """What is resampled: `subject` where subjects are known, else `image`."""
-        return "image" if self.subject is None else "subject"
+    def units(self, over: str) -> "Units":
+        """What is resampled: subjects where asked for and known, else images."""
+        if self.subject is None or over != "subject":
+            return Units("image", np.arange(len(self)))
+        return Units("subject", np.unique(self.subject, return_inverse=True)[1])
 
     def where(self, mask: NDArray[Any]) -> "Predictions":
         """The rows of a boolean mask or an index array."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import shelf
+from harness import contracts, shelf
 from harness.errors import HarnessError
 from harness.record import Measurement
-from harness.samples import SHIPPED, Predictions
+from harness.samples import SHIPPED, Predictions, Units
 from harness.statistics.intervals import Interval, intervals
 from harness.suite import MetricSpec, Policy
 
@@ -61,7 +61,7 @@ class _Question:
     """One metric of one cohort. Called with weights it measures, as `intervals` wants it."""
 
     spec: MetricSpec
-    metric: shelf.Metric
+    metric: contracts.Metric
     cohort: Predictions
     where: Mapping[str, str]
 
@@ -97,7 +97,7 @@ def _answers(questions: Sequence[_Question], policy: Policy) -> Iterator[Measure
     """A row each. The questions are of the same cases, so they share their resamples."""
     if not questions:
         return
-    units = _units(questions[0].cohort, policy)
+    units = questions[0].cohort.units(policy.interval.over)
     found = intervals(questions, units.codes, level=policy.interval.level, over=units.over)
     for question, interval in zip(questions, found, strict=True):
         yield _row(question, units, question.value, interval=interval)
@@ -116,7 +116,7 @@ def _by_group(
                 continue
             cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
             reason = f"only {cases}; groups_min_n is {policy.groups_min_n}"
-            units = _units(cohort, policy)
+            units = cohort.units(policy.interval.over)
             yield from (_row(question, units, math.nan, reason=reason) for question in questions)
 
 
@@ -135,7 +135,7 @@ def _against_torch(
     test = shipped.select("test")
     theirs = _ask(metrics, twin.select("test", TORCH), {})
     for our, their in zip(_ask(metrics, test, {"variant": TORCH}), theirs, strict=True):
-        row = _row(our, _units(test, policy), our.value - their.value)
+        row = _row(our, test.units(policy.interval.over), our.value - their.value)
         yield dataclasses.replace(row, kind="difference")
     about: dict[str, Any] = {"n": len(twin), "over": "image", "better": "lower"}
     apart = np.abs(shipped.probability - twin.probability).max()
@@ -144,23 +144,9 @@ def _against_torch(
     yield Measurement(metric="parity_flips", value=float(flips), unit="cases", **about)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Units:
-    """What is resampled and counted, and the code of the one that each case belongs to."""
-
-    over: str
-    codes: NDArray[np.int64]
-
-
-def _units(cohort: Predictions, policy: Policy) -> _Units:
-    if cohort.subject is None or policy.interval.over != "subject":
-        return _Units("image", np.arange(len(cohort)))
-    return _Units("subject", np.unique(cohort.subject, return_inverse=True)[1])
-
-
 def _row(
     question: _Question,
-    units: _Units,
+    units: Units,
     value: float,
     interval: Interval | None = None,
     reason: str | None = None,

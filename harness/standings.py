@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.baselines import Entry
+from harness.errors import HarnessError
 from harness.record import Measurement, Record
 
 
@@ -41,7 +42,19 @@ def standings(entries: Iterable[Entry]) -> list[Standing]:
     by_dataset = sorted(models, key=lambda line: (line.suite, line.dataset, line.device))
     lines: list[Standing] = []
     for _, group in groupby(by_dataset, key=lambda line: (line.suite, line.dataset, line.device)):
-        lines += _ranked(list(group))
+        lines += _ranked(_of_one_kind(list(group)))
+    return lines
+
+
+def _of_one_kind(lines: list[Standing]) -> list[Standing]:
+    """Raises HarnessError where records of different data, classes or policy would be ranked."""
+    records = [record for line in lines for record in line.records if record.status != "failed"]
+    for key in ("data", "classes", "policy"):
+        if any(record.run.get(key) != records[0].run.get(key) for record in records):
+            raise HarnessError(
+                f"records of {lines[0].suite}/{lines[0].dataset} must agree in {key} to be ranked, "
+                "got different ones; run and accept them again"
+            )
     return lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import shelf, store
+from harness import contracts, shelf, store
 from harness.job import Job
 from harness.record import as_json
 from harness.samples import SHIPPED, Predictions
@@ -73,32 +73,37 @@ def _as_it_was() -> Iterator[None]:
 
 
 def _export(job: Job) -> Facts:
-    from harness import export
+    from harness import export, size
 
+    described = _described(job)
     if job.model.onnx:
         path = Path(job.model.onnx)
-        model, link = export.outside(path, job.model.link, job.val.classes)
-        rows, outputs = export.initializers(model), export.outputs(model)
+        model, link = export.outside(path, job.model.link, described)
+        rows, outputs = size.initializers(model), export.outputs(model)
     else:
         builder = shelf.load("models", str(job.model.build))
         model = export.linked(export.from_torch(job.module, builder, job.val.shape), job.link)
-        rows, outputs, link = export.parameters(job.module), job.outputs, job.link
+        rows, outputs, link = size.parameters(job.module), job.outputs, job.link
     rows += export.export(
         model,
         shape=job.val.shape,
         outputs=outputs,
-        metadata={
-            "task": job.suite.task,
-            "layout": "NCDHW" if len(job.val.shape) == 4 else "NCHW",
-            "range": [0, 1],
-            "size": job.val.shape[1:],
-            "classes": job.val.classes,
-            "threshold": job.suite.policy.threshold,
-            "link": link,
-        },
+        metadata={**described, "link": link},
         path=job.folder / "model.onnx",
     )
     return {"measurements": as_json(rows), "files": ["model.onnx"]}
+
+
+def _described(job: Job) -> dict[str, Any]:
+    """What the shipped file says of itself, its link apart."""
+    return {
+        "task": job.suite.task,
+        "layout": "NCDHW" if len(job.val.shape) == 4 else "NCHW",
+        "range": [0, 1],
+        "size": list(job.val.shape[1:]),
+        "classes": list(job.val.classes),
+        "threshold": job.suite.policy.threshold,
+    }
 
 
 def _predict(job: Job) -> Facts:
@@ -132,7 +137,9 @@ def _time(job: Job) -> Facts:
         latency = dataclasses.replace(latency, backends=rest)
         skipped = "a finished ONNX file has no torch module: latency in torch was not measured"
         warnings.append({"code": "backend-skipped", "message": skipped})
-    servable = shelf.Servable(onnx=job.folder / "model.onnx", shape=job.val.shape, module=module)
+    servable = contracts.Servable(
+        onnx=job.folder / "model.onnx", shape=job.val.shape, module=module
+    )
     timing = measure(servable, latency, job.run.device)
     return {
         "measurements": as_json(timing.measurements),

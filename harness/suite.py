@@ -94,6 +94,12 @@ class Policy:
     interval: Interval = Interval()
     inconclusive: Literal["pass", "fail"] = "pass"
 
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What bears on numbers, and so on whether two records may be compared."""
+        fields = dataclasses.asdict(self)
+        return {key: value for key, value in fields.items() if key != "inconclusive"}
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:

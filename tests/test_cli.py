@@ -96,7 +96,9 @@ def harness(
 
 def python(code: str, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, **options
+    )
 
 
 def run_folder(home: Path, model: str = "bright") -> Path:
@@ -313,7 +315,7 @@ class TestFaults:
             while not process.stderr.readline().endswith("  time\n"):
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate()
+            out, err = process.communicate(timeout=300)
         assert process.returncode == 130
         assert err == "harness: interrupted; the same command goes on where it stopped\n"
         assert json.loads(out) == {"records": [], "code": 130}

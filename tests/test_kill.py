@@ -28,7 +28,9 @@ def endings(root: Path) -> list[dict[str, Any]]:
     script = Path(__file__).with_name("killing.py")
     command = [sys.executable, str(script), str(root)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, check=False, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -77,7 +79,7 @@ def test_two_processes_make_one_record(root: Path, endings: list[dict[str, Any]]
     both = [
         subprocess.Popen(command, cwd=root / "both", env=environment, **pipes) for _ in range(2)
     ]
-    said = [process.communicate()[1] for process in both]
+    said = [process.communicate(timeout=300)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     for step in ("fit", "export", "predict", "score", "time"):
         assert sum(text.count(f"cpu/s0  {step}\n") for text in said) == 1, said

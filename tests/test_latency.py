@@ -18,10 +18,10 @@ from harness import environment
 from harness.backends import _stopwatch, fake
 from harness.backends import onnxruntime as onnx_backend
 from harness.backends import torch as torch_backend
+from harness.contracts import Servable
 from harness.errors import HarnessError
 from harness.latency import measure
 from harness.record import Record
-from harness.shelf import Servable
 from harness.statistics.quantiles import percentile, percentile_interval, samples_needed
 from harness.suite import Latency
 

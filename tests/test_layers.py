@@ -11,7 +11,7 @@ HARNESS = Path(__file__).parent.parent / "harness"
 FLOORS = (
     {"errors", "progress", "statistics"},
     {"samples", "strict", "environment"},
-    {"record", "shelf", "suite"},
+    {"record", "shelf", "suite", "contracts"},
     {
         "stopping",
         "validation",
@@ -19,6 +19,7 @@ FLOORS = (
         "plan",
         "text",
         "schema",
+        "size",
         "models",
         "datasets",
         "metrics",

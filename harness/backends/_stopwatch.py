@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.shelf import Session
+from harness.contracts import Session
 from harness.statistics.quantiles import samples_needed
 from harness.suite import Latency
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.shelf import Servable
+from harness.contracts import Servable
 
 
 @dataclasses.dataclass

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.contracts import Servable
 from harness.errors import HarnessError
-from harness.shelf import Servable
 
 PROVIDERS = {"cpu": "CPU", "cuda": "CUDA"}
 

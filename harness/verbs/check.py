@@ -47,7 +47,7 @@ def _side(scope: Scope, subject: str, members: list[Run]) -> Side:
             continue
         if record.status != "ok":
             raise HarnessError(f"{each.id} must be ok, got {record.status}: {record.error}")
-        if record.run.get("policy") != as_json(scope.suite.policy):
+        if record.run.get("policy") != scope.suite.policy.measured:
             raise HarnessError(
                 f"{each.id} must be measured under the suite's policy, got a record under another; "
                 f"{scope.command(f'run {scope.asked}')}"

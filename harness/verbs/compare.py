@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from harness.baselines import shipped
+from harness.baselines import Entry, shipped
 from harness.compare import difference
 from harness.errors import HarnessError
-from harness.record import as_json
+from harness.gate import incomparable
+from harness.record import Record, as_json, read_record
 from harness.samples import Predictions
 from harness.text import columns
 from harness.verbs._scope import Answer, Scope
@@ -19,7 +20,7 @@ def compare(scope: Scope, a: str, b: str) -> Answer:
     rows, data = [["on", "metric", a, b, "gain", "interval"]], []
     for where, left, right in _folders(a, b) or _models(scope, a, b):
         for spec in scope.suite.metrics:
-            found = difference(spec, left, right, scope.suite.policy.interval.level)
+            found = difference(spec, left, right, scope.suite.policy.interval)
             if isinstance(found, str):
                 rows.append([where, spec.name, found])
                 data.append({"on": where, "metric": spec.name, "reason": found})
@@ -35,10 +36,18 @@ def _folders(a: str, b: str) -> list[Pair]:
     """Of two run folders; nothing where neither is one."""
     if not (Path(a).is_dir() or Path(b).is_dir()):
         return []
+    records = [read_record(Path(side) / "record.json") for side in (a, b)]
+    different = incomparable([(_entry(records[0]), _entry(records[1]))])
+    if different:
+        raise HarnessError(f"{a} and {b} must be of the same data and policy, got: {different}")
     left, right = shipped(Path(a)), shipped(Path(b))
     if list(left.id) != list(right.id) or list(left.y_true) != list(right.y_true):
         raise HarnessError(f"{a} and {b} must hold the same cases, got different ones")
     return [("the same cases", [left], [right])]
+
+
+def _entry(record: Record) -> Entry:
+    return Entry(record=record, probability=None, history=())
 
 
 def _models(scope: Scope, a: str, b: str) -> list[Pair]:

@@ -7,7 +7,7 @@ from harness.baselines import Entry, all_accepted, history
 from harness.errors import HarnessError
 from harness.report import read_recipe, render
 from harness.standings import standings
-from harness.verbs._scope import ALL, Answer, open_scope
+from harness.verbs._scope import Answer, open_scope
 
 
 def report(name: str, root: Path | None, place: Path, baselines: Path, out: Path) -> Answer:
@@ -34,7 +34,7 @@ def report(name: str, root: Path | None, place: Path, baselines: Path, out: Path
 
 
 def _measured(suite: str, root: Path | None, place: Path) -> list[Entry]:
-    scope = open_scope(suite, ALL, root, place)
+    scope = open_scope(suite, (None, None, None, ("cpu", "cuda")), root, place)
     found = [(scope.record(run), scope.folder(run)) for run in scope.runs]
     return [
         Entry(record=record, probability=None, history=history(folder))

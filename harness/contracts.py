@@ -1,0 +1,87 @@
+"""What each kind of file on a shelf promises."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.samples import Predictions, Samples
+
+
+class Model(Protocol):
+    """`models/NAME.py`. Optionally `to_onnx(module, shape) -> ModelProto`, logits out."""
+
+    def build(self, shape: tuple[int, ...], outputs: int, **args: Any) -> Any:
+        """A torch module: float32 (n, *shape) -> logits (n, outputs)."""
+
+
+class Dataset(Protocol):
+    """`datasets/NAME.py`. Also `SOURCE`: url, licence, citation."""
+
+    SOURCE: Mapping[str, str]
+
+    def fingerprint(self, root: Path | None, **args: Any) -> str:
+        """What identifies the contents, without decoding an image."""
+
+    def load(self, split: str, root: Path | None, **args: Any) -> Samples:
+        """The cases of `train`, `val` or `test`."""
+
+
+class Metric(Protocol):
+    """`metrics/NAME.py`: a formula over weighted cases.
+
+    Weights of one give the value; the multiplicities of a resample give its bootstrap replicate.
+    """
+
+    TASKS: tuple[str, ...]
+    UNIT: str
+    BETTER: str | float | None
+    NEEDS: str  # when it is defined, as "needs ..." reads in a sentence
+    PER_CLASS: bool  # whether one class against the rest is a row of its own
+
+    def measure(
+        self, predictions: Predictions, weights: NDArray[np.float64], **args: Any
+    ) -> NDArray[np.float64]:
+        """(resamples, n) weights -> (resamples,) values, NaN where undefined."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Servable:
+    """What a backend can open: the exported file, and its torch twin if there is one.
+
+    `module()` gives a torch module in eval mode whose output are probabilities, like the file's.
+    """
+
+    onnx: Path
+    shape: tuple[int, ...]
+    module: Callable[[], Any] | None = None
+
+
+class Session(Protocol):
+    """An opened model, ready to be timed."""
+
+    provider: str
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, *shape) -> probabilities (n, outputs); returns when the answer is there."""
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """`backends/NAME.py`."""
+
+    def available(self) -> str | None:
+        """None, or the sentence why this machine cannot."""
+
+    def open(self, servable: Servable, device: str, precision: str, threads: int) -> Session: ...
+
+
+class Section(Protocol):
+    """`report/NAME.py`."""
+
+    def section(self, view: Any) -> str:
+        """A piece of the page, or "" where there is nothing to say."""
