@@ -93,14 +93,16 @@ class Job:
     @cached_property
     def module(self) -> Any:
         """The fitted torch module of logits, as its weights file holds it."""
-        from harness.weights import load_weights
+        return self._load()
 
-        return load_weights(self.build(), self.folder / "weights.safetensors").eval()
-
-    @cached_property
     def probabilities(self) -> Any:
-        """The fitted module with its link: what the exported file computes."""
+        """A newly loaded module with its link: what the exported file computes."""
         from torch import nn
 
         link = nn.Sigmoid() if self.link == "sigmoid" else nn.Softmax(dim=1)
-        return nn.Sequential(self.module, link).eval()
+        return nn.Sequential(self._load(), link).eval()
+
+    def _load(self) -> Any:
+        from harness.weights import load_weights
+
+        return load_weights(self.build(), self.folder / "weights.safetensors").eval()

@@ -111,7 +111,7 @@ def _predict(job: Job) -> Facts:
 
     models = {SHIPPED: predict.onnx_model(job.folder / "model.onnx")}
     if not job.model.onnx:
-        models["torch"] = predict.torch_model(job.probabilities)
+        models["torch"] = predict.torch_model(job.probabilities())
     splits = [job.val, job.cases("test")]
     table = predict.predict(models, splits, job.suite.policy.threshold)
     store.write(job.folder / "predictions.parquet", table.to_parquet())
@@ -131,7 +131,7 @@ def _time(job: Job) -> Facts:
     from harness.latency import measure
 
     latency, warnings = job.suite.latency, []
-    module = None if job.model.onnx else lambda: job.probabilities
+    module = None if job.model.onnx else job.probabilities
     if module is None and "torch" in latency.backends:
         rest = tuple(name for name in latency.backends if name != "torch")
         latency = dataclasses.replace(latency, backends=rest)
