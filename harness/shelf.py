@@ -1,4 +1,4 @@
-"""The shelves: one file, one thing, found by its file name and read without being imported."""
+"""The shelves: one file, one thing, found by its file name, read without import."""
 
 import ast
 import dataclasses

@@ -211,7 +211,7 @@ class TestFaults:
             ("run line --data nowhere", "--data or HARNESS_DATA must be a folder, got nowhere"),
             ("run liquid3d --data .", "adrenalmnist3d.npz must have MD5 "),
             ("compare line bright frob", "a model must be one of bright, dull, or a run folder,"),
-            ("compare line suites reports", "suites/predictions.parquet must be readable, got"),
+            ("compare line suites reports", "suites/record.json must be a readable record, got"),
             ("report nosuch", "reports/nosuch.toml must exist, got no such file; known: leader"),
             ("report leaderboard", "a report must have records, got none of liquid3d, "),
             ("check line --runs empty", "line/phantom/bright/cpu must be measured first, got no"),
@@ -578,7 +578,7 @@ class TestCompare:
         [other] = home.glob("other/line/phantom/dull/cpu/*")
         found = harness("compare", "line", str(run_folder(home)), str(other))
         assert found.code == 2
-        assert "must hold the same cases, got different ones" in found.err
+        assert "must be of the same data and policy, got: data differs" in found.err
 
 
 class TestReport:

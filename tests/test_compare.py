@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.record import Measurement, Record
 from harness.samples import SHIPPED, Predictions
 from harness.standings import standings
-from harness.suite import MetricSpec
+from harness.suite import Interval, MetricSpec
 
 AUC = MetricSpec(name="roc_auc")
 
@@ -38,7 +38,7 @@ def predictions(seed: int, n: int = 120, shift: float = 1.0, subjects: bool = Fa
 
 def test_difference_equals_a_loop_over_the_same_resamples() -> None:
     a, b = predictions(1, shift=2.0), predictions(2)
-    found = difference(AUC, [a], [b], 0.95)
+    found = difference(AUC, [a], [b], Interval())
     assert isinstance(found, Difference)
     rng = np.random.default_rng(0)
     n = len(a)
@@ -57,7 +57,7 @@ def test_difference_equals_a_loop_over_the_same_resamples() -> None:
 
 def test_a_model_against_itself_has_no_effect() -> None:
     a = predictions(1)
-    found = difference(AUC, [a], [a], 0.95)
+    found = difference(AUC, [a], [a], Interval())
     assert isinstance(found, Difference)
     assert (found.effect, found.ci, found.error) == (0.0, (0.0, 0.0), 0.0)
 
@@ -65,8 +65,8 @@ def test_a_model_against_itself_has_no_effect() -> None:
 def test_swapping_sides_mirrors_the_effect_and_lower_is_better_for_a_loss() -> None:
     good, bad = predictions(1, shift=3.0), predictions(2, shift=0.1)
     for name in ("roc_auc", "log_loss"):
-        one = difference(MetricSpec(name=name), [good], [bad], 0.95)
-        other = difference(MetricSpec(name=name), [bad], [good], 0.95)
+        one = difference(MetricSpec(name=name), [good], [bad], Interval())
+        other = difference(MetricSpec(name=name), [bad], [good], Interval())
         assert isinstance(one, Difference)
         assert isinstance(other, Difference)
         assert one.effect > 0
@@ -76,8 +76,8 @@ def test_swapping_sides_mirrors_the_effect_and_lower_is_better_for_a_loss() -> N
 def test_subjects_are_drawn_whole() -> None:
     alone = predictions(1), predictions(2, shift=2.0)
     whole = predictions(1, subjects=True), predictions(2, shift=2.0, subjects=True)
-    by_image = difference(AUC, [alone[0]], [alone[1]], 0.95)
-    by_subject = difference(AUC, [whole[0]], [whole[1]], 0.95)
+    by_image = difference(AUC, [alone[0]], [alone[1]], Interval())
+    by_subject = difference(AUC, [whole[0]], [whole[1]], Interval())
     assert isinstance(by_image, Difference)
     assert isinstance(by_subject, Difference)
     assert "images" in by_image.method
@@ -85,10 +85,22 @@ def test_subjects_are_drawn_whole() -> None:
     assert by_image.ci != by_subject.ci
 
 
+def test_images_are_drawn_where_the_suite_says_so() -> None:
+    whole = predictions(1, subjects=True), predictions(2, shift=2.0, subjects=True)
+    alone = predictions(1), predictions(2, shift=2.0)
+    found = difference(AUC, [whole[0]], [whole[1]], Interval(over="image"))
+    assert found == difference(AUC, [alone[0]], [alone[1]], Interval())
+
+
+def test_too_few_subjects_give_no_interval() -> None:
+    table = dataclasses.replace(predictions(1), subject=np.full(120, "the one"))
+    assert "fewer than 3 subjects" in str(difference(AUC, [table], [table], Interval()))
+
+
 def test_seeds_are_averaged_before_they_are_compared() -> None:
     seeds = [predictions(seed) for seed in (1, 2)]
     other = predictions(3)
-    found = difference(AUC, seeds, [other], 0.95)
+    found = difference(AUC, seeds, [other], Interval())
     assert isinstance(found, Difference)
     aucs = [roc_auc_score(each.y_true, each.probability[:, 1]) for each in seeds]
     assert found.a == pytest.approx(np.mean(aucs))
@@ -96,7 +108,7 @@ def test_seeds_are_averaged_before_they_are_compared() -> None:
 
 def test_an_undefined_side_is_a_sentence() -> None:
     benign = predictions(1).where(predictions(1).y_true == 0)
-    assert "undefined" in str(difference(AUC, [benign], [benign], 0.95))
+    assert "undefined" in str(difference(AUC, [benign], [benign], Interval()))
 
 
 def test_cohort_selects_groups_and_classes() -> None:
@@ -105,6 +117,8 @@ def test_cohort_selects_groups_and_classes() -> None:
     assert set(women.groups["sex"]) == {"F"}
     benign = cohort(table, {"class": "benign"})
     np.testing.assert_array_equal(benign.y_true, 1 - table.y_true)
+    unnamed = dataclasses.replace(table, groups={"sex": np.where(table.y_true == 1, "", "F")})
+    assert len(cohort(unnamed, {"group.sex": "unknown"})) == table.y_true.sum()
     for where in ({"group.sex": "X"}, {"class": "unheard"}, {"group.site": "A"}):
         with pytest.raises(HarnessError, match="class or group of the data"):
             cohort(table, where)
@@ -141,6 +155,15 @@ def test_standings_rank_means_of_seeds_and_share_ties() -> None:
     [row] = lines[0].rows
     assert row.value == pytest.approx(0.8)
     assert row.method == "mean of 2 seeds"
+
+
+@pytest.mark.parametrize("key", ["data", "classes", "policy"])
+def test_records_of_two_kinds_are_not_ranked(key: str) -> None:
+    one, other = entry("a", 0, 0.8), entry("b", 0, 0.7)
+    run = {**other.record.run, key: "another"}
+    other = dataclasses.replace(other, record=dataclasses.replace(other.record, run=run))
+    with pytest.raises(HarnessError, match=f"must agree in {key} to be ranked"):
+        standings([one, other])
 
 
 def test_an_undefined_seed_makes_the_mean_undefined_not_absent() -> None:

@@ -218,7 +218,6 @@ def test_a_comment_changes_nothing(here: Path) -> None:
     ("change", "steps", "files"),
     [
         ({"metrics": ["roc_auc", "brier"]}, ["score"], set()),
-        ({"inconclusive": "fail"}, ["score"], set()),
         ({"batch_sizes": [1, 2]}, ["time"], set()),
         ({"threshold": 0.4}, STEPS[1:], {"model.onnx", "predictions.parquet"}),
     ],
@@ -231,6 +230,13 @@ def test_what_is_stale_is_redone_and_no_more(
     assert done == steps
     assert changed(before, states(here / "runs")) == {"run.json", "record.json", *files}
     assert line.record(scope).digests == scope.digests(scope.runs[0])
+
+
+def test_what_changes_no_number_redoes_nothing(here: Path) -> None:
+    before = states(here / "runs")
+    _, done = again(here, inconclusive="fail")
+    assert done == []
+    assert states(here / "runs") == before
 
 
 def test_an_added_metric_is_in_the_record(here: Path) -> None:

@@ -110,6 +110,26 @@ def test_other_data_classes_or_policy_cannot_be_compared(key: str) -> None:
     assert exit_code([verdict], Policy()) == 4
 
 
+def test_inconclusive_is_no_reason_not_to_compare() -> None:
+    accepted = measured(GOOD)
+    run = {**accepted.record.run, "policy": {"threshold": 0.5, "inconclusive": "fail"}}
+    then = dataclasses.replace(accepted, record=dataclasses.replace(accepted.record, run=run))
+    now = side(GOOD)
+    run = {**run, "policy": {"threshold": 0.5}}
+    record = dataclasses.replace(now.entries[0].record, run=run)
+    now = dataclasses.replace(now, entries={0: dataclasses.replace(now.entries[0], record=record)})
+    [verdict] = verdicts(suite(), now, {0: then})
+    assert verdict.status == "ok"
+
+
+def test_an_undefined_value_is_never_new() -> None:
+    benign = GOOD.where(GOOD.y_true == 0)
+    for accepted in ({}, {0: measured(benign)}):
+        [verdict] = verdicts(suite(), side(benign), accepted)
+        assert verdict.status == "missing"
+        assert exit_code([verdict], Policy()) == 1
+
+
 def test_defined_then_undefined_now_is_missing() -> None:
     benign = GOOD.where(GOOD.y_true == 0)
     now = Side(

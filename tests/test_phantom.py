@@ -218,7 +218,7 @@ def test_documented_probability_under_miscalibration() -> None:
 
 
 def test_arguments_are_read_from_the_source() -> None:
-    assert arguments("datasets", "phantom", "load") == list(phantom.LIMITS)
+    assert list(arguments("datasets", "phantom", "load")) == list(phantom.LIMITS)
     assert set(constant("datasets", "phantom", "SOURCE")) == {"url", "licence", "citation"}
 
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_glob_that_matches_none_is_refused(selection: dict[str, Any], sentence
 def test_a_device_is_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     one = {"models": ("small",), "devices": ("auto", "cpu", "auto")}
     assert runs(**one) == ["tiny/blobs/small/cpu/s0"]
-    monkeypatch.setattr(environment, "gpus", lambda: ["a GPU"])
+    monkeypatch.setattr(environment, "cuda_is_usable", lambda: True)
     assert runs(**one) == ["tiny/blobs/small/cuda/s0", "tiny/blobs/small/cpu/s0"]
 
 
@@ -165,16 +166,21 @@ def test_seeds_share_digests() -> None:
     ("distribution", "expected"),
     [
         ("torch", ["fit", "export", "predict", "score", "time"]),
+        ("ncps", ["fit", "export", "predict", "score", "time"]),
+        ("onnx", ["export", "predict", "score", "time"]),
         ("onnxruntime", ["predict", "score", "time"]),
     ],
 )
 def test_another_version_makes_these_steps_stale(
     distribution: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, version = digests(), importlib.metadata.version
-    monkeypatch.setattr(
-        importlib.metadata, "version", lambda name: "9" if name == distribution else version(name)
-    )
+    before, installed = digests(), importlib.metadata.distributions
+
+    def renewed(*, name: str) -> list[Any]:
+        found = list(installed(name=name))
+        return [SimpleNamespace(version="9")] if name == distribution else found
+
+    monkeypatch.setattr(importlib.metadata, "distributions", renewed)
     assert stale(before, digests()) == expected
 
 

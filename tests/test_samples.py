@@ -149,7 +149,8 @@ def test_rows_are_selected_in_every_column() -> None:
     assert set(chosen.split) | set(chosen.variant) == {"val", SHIPPED}
     assert table.select("test", "torch").id.tolist() == ["case-1", "case-3", "case-5"]
     assert len(table.select("train")) == 0
-    assert (table.over, predictions().over) == ("subject", "image")
+    assert table.units("subject").over == "subject"
+    assert table.units("image").over == predictions().units("subject").over == "image"
 
 
 @pytest.mark.parametrize("k", [0, 1, 2])

@@ -139,9 +139,10 @@ def test_where_code_stands_counts(package: Path) -> None:
 
 
 def test_a_file_is_read_and_not_run() -> None:
-    assert shelf.arguments("models", "net", "build") == ["width", "depth"]
-    assert shelf.arguments("models", "net", "helper") == ["secret"]
-    assert shelf.arguments("models", "net", "absent") == []
+    found = shelf.arguments("models", "net", "build")
+    assert list(found) == ["width", "depth"]
+    assert list(shelf.arguments("models", "net", "helper")) == ["secret"]
+    assert shelf.arguments("models", "net", "absent") == {}
     assert shelf.constant("models", "net", "TASKS") == ("classify", "segment")
     assert shelf.constant("models", "net", "LIMIT") == 3
     assert shelf.constant("models", "net", "LATER") is None

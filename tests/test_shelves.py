@@ -68,7 +68,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 def test_models_build_from_shape_and_outputs(name: str) -> None:
     build = shelf.load("models", name).build
     options = demand(build, "shape", "outputs")
-    assert list(options) == shelf.arguments("models", name, "build")
+    assert list(options) == list(shelf.arguments("models", name, "build"))
     assert REST not in {option.kind for option in options.values()}
     if to_onnx := getattr(shelf.load("models", name), "to_onnx", None):
         assert demand(to_onnx, "module", "shape") == {}
@@ -80,7 +80,7 @@ def test_datasets_have_a_source_and_a_fingerprint(name: str) -> None:
     assert module.SOURCE.keys() >= {"url", "licence", "citation"}
     assert all(isinstance(value, str) and value for value in module.SOURCE.values())
     arguments = demand(module.load, "split", "root")
-    assert list(arguments) == shelf.arguments("datasets", name, "load")
+    assert list(arguments) == list(shelf.arguments("datasets", name, "load"))
     taken = demand(module.fingerprint, "root")
     free = any(parameter.kind is REST for parameter in taken.values())
     assert free or taken.keys() == arguments.keys()

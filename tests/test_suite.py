@@ -450,3 +450,19 @@ def test_a_name_that_is_no_folder_everywhere_is_refused(name: str) -> None:
     with pytest.raises(HarnessError) as caught:
         reading.load(str(path))
     assert str(caught.value) == f"suites/{name}.toml: {NAMED}, got {path.stem!r}"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("models.small.args.hidden='ab'", "models.small.args.hidden must be a list, got 'ab'"),
+        ("models.small.args.hidden=[2.5]", "hidden[0] must be an integer, got 2.5"),
+        ("models.small.args.dropout='x'", "models.small.args.dropout must be a number, got 'x'"),
+        ("datasets.blobs.args.size='big'", "datasets.blobs.args.size must be an integer"),
+        ("datasets.blobs={load='medmnist'}", "datasets.blobs.args must have 'flag', got []"),
+    ],
+)
+def test_arguments_have_the_type_that_the_builder_names(change: str, sentence: str) -> None:
+    with pytest.raises(HarnessError) as caught:
+        reading.load(str(tiny.suite()), [change])
+    assert sentence in str(caught.value)
