@@ -310,6 +310,8 @@ class TestFaults:
         words += ["--set", "latency.seconds=600"]
         command = [sys.executable, "-m", "harness", *words]
         pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        # A background job of a shell ignores SIGINT, and so would what it starts.
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         with subprocess.Popen(command, cwd=home, **pipes) as process:
             assert process.stderr is not None
             while not process.stderr.readline().endswith("  time\n"):
