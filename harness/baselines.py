@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.disk import write, write_json
 from harness.errors import HarnessError
 from harness.plan import Run
 from harness.record import Record, as_json, read_record
 from harness.samples import Predictions
-from harness.store import write, write_json
 
 HISTORY = "harness.history"
 

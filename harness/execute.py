@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import shelf, store
+from harness import disk, shelf, store
 from harness.errors import HarnessError
 from harness.job import Job
 from harness.plan import Run, file_digest
@@ -43,7 +43,7 @@ def execute(
     the folder cannot be written, and whatever the Run raises with `debug`.
     """
     folder = store.run_folder(runs, run, digests["fit"])
-    with store.locked(folder, lambda: progress.say(f"{run.id}  waiting for another process")):
+    with disk.locked(folder, lambda: progress.say(f"{run.id}  waiting for another process")):
         record = None if fresh else finished(folder, run, digests)
         if record is not None:
             return record
@@ -51,13 +51,13 @@ def execute(
         job = Job(suite, run, digests, root, folder, progress)
         try:
             record = _measure(job)
-        except store.Unwritable:
+        except disk.Unwritable:
             raise
         except Exception as error:
             if debug:
                 raise
             record = _failed(job, error)
-        store.write_json(folder / RECORD, as_json(record))
+        disk.write_json(folder / RECORD, as_json(record))
         return record
 
 
@@ -79,7 +79,7 @@ def _remove(paths: Iterable[Path]) -> None:
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError as error:
-            raise store.Unwritable(
+            raise disk.Unwritable(
                 f"{path} must be removable, got: {error.strerror}; choose another --out"
             ) from None
 

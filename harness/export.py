@@ -9,9 +9,9 @@ from typing import Any
 import onnx
 from onnx import TensorProto, external_data_helper, helper
 
+from harness.disk import write
 from harness.errors import HarnessError
 from harness.record import Measurement
-from harness.store import write
 
 OPSET = 20
 LINKS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from harness.disk import write
 from harness.errors import HarnessError
 from harness.samples import Samples
 from harness.stopping import Stopper
-from harness.store import write
-from harness.suite import Train
+from harness.suite import Augment, Train
 from harness.validation import loss_of, validate
 
 CHECKPOINT_EVERY = 60.0  # seconds; a kill loses no more training than that
@@ -80,6 +81,8 @@ def _epoch(state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, d
     epoch = len(state.history) + 1
     torch.manual_seed(seed * 100_003 + epoch)
     order = np.random.default_rng([seed, epoch]).permutation(len(cases))
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(train, epoch)
     loss = _train(state, train, cases, order, device)
     row = {"epoch": epoch, "train_loss": loss, **validate(state.module, train, val, device)}
     monitored = row[train.stop.monitor]
@@ -105,7 +108,7 @@ def _train(
     total = 0.0
     for start in range(0, len(order), train.batch_size):
         index = order[start : start + train.batch_size]
-        images = torch.from_numpy(cases.batch(index)).to(device)
+        images = torch.from_numpy(augmented(cases.batch(index), train.augment)).to(device)
         targets = torch.from_numpy(cases.targets[index]).to(device)
         state.optimizer.zero_grad(set_to_none=True)
         loss = loss_of(state.module(images), targets, train.loss).mean()
@@ -119,6 +122,23 @@ def _train(
             )
         total += value * len(index)
     return total / len(order)
+
+
+def learning_rate(train: Train, epoch: int) -> float:
+    """Of an epoch, counted from 1, under the schedule."""
+    if train.schedule is None:
+        return train.lr
+    passed = sum(epoch > share * train.epochs for share in train.schedule.milestones)
+    return train.lr * train.schedule.gamma**passed
+
+
+def augmented(images: NDArray[np.float32], augment: Augment | None) -> NDArray[np.float32]:
+    """Images (n, ...), each changed at random by torch's generator."""
+    if augment is None or augment.intensity is None:
+        return images
+    low, high = augment.intensity
+    drawn: NDArray[np.float32] = torch.rand(len(images), *[1] * (images.ndim - 1)).numpy()
+    return images * (np.float32(low) + np.float32(high - low) * drawn)
 
 
 def _start(module: nn.Module, train: Train, folder: Path) -> _Fit:

@@ -1,5 +1,6 @@
 """A Run under way, and what its steps share: data, module and conditions, each made once."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,9 +61,11 @@ class Job:
 
     @cached_property
     def outputs(self) -> int:
-        """One logit for two classes with loss bce, else one a class."""
-        classes = len(self.val.classes)
-        if self.train.loss != "bce":
+        """One logit for two classes with loss bce, else one a class or label."""
+        classes, multilabel = len(self.val.classes), self.val.kind == "multilabel"
+        if multilabel and self.train.loss != "bce":
+            raise HarnessError(f"train.loss must be bce for several labels, got {self.train.loss}")
+        if self.train.loss != "bce" or multilabel:
             return classes
         if classes != 2:
             raise HarnessError(f"train.loss bce must have 2 classes, got {classes}; cross_entropy")
@@ -72,7 +75,8 @@ class Job:
         """One split of the data, its numeric groups in bands."""
         reader = shelf.load("datasets", self.dataset.load)
         samples: Samples = reader.load(split, self.root, **self.dataset.args)
-        samples = samples.banded(self.dataset.groups)
+        asked = self.suite.input(self.run.dataset, self.run.model)
+        samples = dataclasses.replace(samples.banded(self.dataset.groups), range=asked.range)
         return samples.first(SMOKE_CASES) if self.suite.smoke else samples
 
     def build(self) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from harness import shelf
 from harness.errors import HarnessError
 from harness.record import as_json
-from harness.suite import Suite
+from harness.suite import Input, Suite
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     Raises HarnessError where the data or a named file is missing.
     """
     model = suite.models[run.model]
-    declared = {"model": as_json(dataclasses.replace(model, train={}))}
+    declared = {"model": as_json(dataclasses.replace(model, train={}, input=None))}
     declared["files"] = _files(model.weights, model.onnx, *_named_weights(model.args))
     if model.onnx is None:
         training = suite.training(run.dataset, run.model)
@@ -96,7 +96,9 @@ def _data(suite: Suite, run: Run, root: Path | None) -> str:
     dataset = suite.datasets[run.dataset]
     contents = shelf.load("datasets", dataset.load).fingerprint(root, **dataset.args)
     source = _source(f"datasets.{dataset.load}")
-    return _digest(contents, dataset.load, dataset.args, dataset.groups, source, suite.smoke)
+    asked = suite.input(run.dataset, run.model)
+    other = {} if asked == Input() else {"input": as_json(asked)}
+    return _digest(contents, dataset.load, dataset.args, dataset.groups, source, suite.smoke, other)
 
 
 def _digest(*parts: Any) -> str:

@@ -5,12 +5,15 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
+
+Kind = Literal["nominal", "ordinal", "multilabel"]
+"""How classes relate: one a case, one of a scale a case, or any number a case."""
 
 SHIPPED = "onnx-fp32"
 """The variant that ships, and that every unqualified quality row is about."""
@@ -20,8 +23,9 @@ SHIPPED = "onnx-fp32"
 class Samples:
     """The cases of one split, images read only when asked for.
 
-    pixels: (n, C, H, W) or (n, C, D, H, W), any dtype, held once; `batch` divides by `full_scale`.
-    targets: (n,) int64, indices into `classes`.
+    pixels: (n, C, H, W) or (n, C, D, H, W), any dtype, held once; `batch` brings 0 to `full_scale`
+    into `range`.
+    targets: (n,) int64, indices into `classes`; of kind multilabel (n, classes), 0 or 1.
     subjects: (n,) str, or None where the data names none. groups: column name -> (n,) str.
     """
 
@@ -32,7 +36,9 @@ class Samples:
     classes: tuple[str, ...]
     subjects: NDArray[Any] | None = None
     groups: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
+    kind: Kind = "nominal"
     full_scale: float = 255.0
+    range: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -43,9 +49,13 @@ class Samples:
         return tuple(self.pixels.shape[1:])
 
     def batch(self, index: NDArray[Any] | slice) -> NDArray[np.float32]:
-        """Images (len(index), C, ..., W), float32, in [0, 1] where the pixels fill their range."""
+        """Images (len(index), C, ..., W), float32, in `range` where the pixels fill theirs."""
         scaled: NDArray[np.float32] = self.pixels[index].astype(np.float32)
         scaled /= np.float32(self.full_scale)
+        low, high = self.range
+        if (low, high) != (0, 1):
+            scaled *= np.float32(high - low)
+            scaled += np.float32(low)
         return scaled
 
     def banded(self, edges: Mapping[str, Sequence[float]]) -> "Samples":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import contracts, shelf, store
+from harness import contracts, disk, shelf, store
 from harness.job import Job
 from harness.record import as_json
 from harness.samples import SHIPPED, Predictions
@@ -99,7 +99,7 @@ def _described(job: Job) -> dict[str, Any]:
     return {
         "task": job.suite.task,
         "layout": "NCDHW" if len(job.val.shape) == 4 else "NCHW",
-        "range": [0, 1],
+        "range": list(job.val.range),
         "size": list(job.val.shape[1:]),
         "classes": list(job.val.classes),
         "threshold": job.suite.policy.threshold,
@@ -114,7 +114,7 @@ def _predict(job: Job) -> Facts:
         models["torch"] = predict.torch_model(job.probabilities())
     splits = [job.val, job.cases("test")]
     table = predict.predict(models, splits, job.suite.policy.threshold)
-    store.write(job.folder / "predictions.parquet", table.to_parquet())
+    disk.write(job.folder / "predictions.parquet", table.to_parquet())
     return {"files": ["predictions.parquet"]}
 
 

@@ -22,6 +22,27 @@ class Stop:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The learning rate is times `gamma` from each of `milestones` on, which are shares of epochs.
+
+    With milestones [0.5, 0.75] and 100 epochs, epoch 51 is the first slower one.
+    """
+
+    milestones: tuple[float, ...]
+    gamma: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Augment:
+    """What is done to a training image, never to one that is measured.
+
+    `intensity`: it is multiplied by a number drawn evenly between these two.
+    """
+
+    intensity: tuple[float, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """How a model is trained. `select` says which epoch is measured."""
 
@@ -34,6 +55,15 @@ class Train:
     seeds: tuple[int, ...] = (0,)
     stop: Stop = Stop()
     select: Literal["last", "best"] = "best"
+    schedule: Schedule | None = None
+    augment: Augment | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a model is given: black and white of the data become `range`."""
+
+    range: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +73,7 @@ class Dataset:
     load: str
     args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     groups: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    input: Input = Input()
     train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -55,6 +86,7 @@ class Model:
     weights: str | None = None
     onnx: str | None = None
     link: Literal["sigmoid", "softmax", "identity"] | None = None
+    input: Input | None = None
     train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -132,6 +164,10 @@ class Suite:
     policy: Policy = Policy()
     gates: tuple[Gate, ...] = ()
     smoke: bool = False
+
+    def input(self, dataset: str, model: str) -> Input:
+        """The model's own, or else the dataset's."""
+        return self.models[model].input or self.datasets[dataset].input
 
     def training(self, dataset: str, model: str) -> Train:
         """[models.X.train] over [datasets.X.train] over [train]: one shallow merge."""

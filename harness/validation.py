@@ -13,7 +13,10 @@ from harness.suite import Train
 
 @torch.inference_mode()
 def validate(module: nn.Module, train: Train, val: Samples, device: str) -> dict[str, float | None]:
-    """Loss, accuracy at 0.5 or argmax, and ROC AUC over all cases; AUC None where undefined."""
+    """Loss, accuracy at 0.5 or argmax, and ROC AUC over all cases; AUC None where undefined.
+
+    Of several labels a case, accuracy and AUC are means over labels.
+    """
     module.eval()
     logits = torch.cat(
         [
@@ -24,7 +27,9 @@ def validate(module: nn.Module, train: Train, val: Samples, device: str) -> dict
     targets = torch.from_numpy(val.targets)
     binary = train.loss == "bce"
     scores = logits.sigmoid() if binary else logits.softmax(dim=1)
-    decided = (scores[:, 0] > 0.5).long() if binary else scores.argmax(dim=1)
+    decided = (scores > 0.5).long() if binary else scores.argmax(dim=1)
+    if targets.ndim == 1 and binary:
+        decided = decided[:, 0]
     return {
         "val_loss": loss_of(logits, targets, train.loss).mean().item(),
         "val_accuracy": (decided == targets).double().mean().item(),
@@ -35,19 +40,26 @@ def validate(module: nn.Module, train: Train, val: Samples, device: str) -> dict
 def _roc_auc(
     targets: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], classes: int
 ) -> float | None:
-    """Mean one-against-rest AUC; None where a class is absent or a score is not finite."""
+    """Mean one-against-rest AUC; None where a class has no case, or all, or a score is infinite."""
     from sklearn.metrics import roc_auc_score
 
-    if len(np.unique(targets)) < classes or not np.isfinite(scores).all():
+    if targets.ndim == 1:
+        counted = np.arange(1 if classes == 2 else 0, classes)
+        truth, scores = targets[:, None] == counted, scores[:, -len(counted) :]
+    else:
+        truth = targets == 1
+    if truth.all(axis=0).any() or not truth.any(axis=0).all() or not np.isfinite(scores).all():
         return None
-    if classes == 2:
-        return float(roc_auc_score(targets, scores[:, -1]))
-    return float(np.mean([roc_auc_score(targets == k, scores[:, k]) for k in range(classes)]))
+    return float(np.mean([roc_auc_score(*pair) for pair in zip(truth.T, scores.T, strict=True)]))
 
 
 def loss_of(logits: Tensor, targets: Tensor, loss: str) -> Tensor:
-    """(n, outputs) logits and (n,) class indices -> (n,) losses."""
+    """(n, outputs) logits and truth -> (n,) losses.
+
+    Truth is (n,) class indices, or (n, outputs) of 0 and 1, whose loss is the mean over labels.
+    """
     if loss == "bce":
-        truth = targets.to(logits.dtype)
-        return functional.binary_cross_entropy_with_logits(logits[:, 0], truth, reduction="none")
+        truth = targets.to(logits.dtype).reshape(logits.shape)
+        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return losses.mean(dim=1)
     return functional.cross_entropy(logits, targets, reduction="none")

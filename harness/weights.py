@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from harness.disk import write
 from harness.errors import HarnessError
-from harness.store import write
 
 
 def load_weights(module: Any, path: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness import baselines, store
+from harness import baselines, disk
 from harness.errors import HarnessError
 from harness.plan import Run
 from harness.record import Measurement, Record, as_json
@@ -50,9 +50,9 @@ def predictions() -> Predictions:
 def measured(folder: Path, curve: Any = CURVE, **changes: Any) -> Path:
     """A run's folder as far as `accept` looks into it."""
     record = dataclasses.replace(RECORD, **changes)
-    store.write_json(folder / "record.json", as_json(record))
-    store.write(folder / "predictions.parquet", predictions().to_parquet())
-    store.write(folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
+    disk.write_json(folder / "record.json", as_json(record))
+    disk.write(folder / "predictions.parquet", predictions().to_parquet())
+    disk.write(folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
     return folder
 
 

@@ -19,7 +19,7 @@ import pytest
 from onnx import TensorProto
 from sklearn import metrics as sk
 
-from harness import execute, job, predict, store
+from harness import disk, execute, job, predict
 from harness.datasets import phantom
 from harness.models import liquid, slice_cnn
 from harness.record import Measurement, Record, as_json
@@ -391,12 +391,12 @@ def test_an_old_record_goes_before_its_files_do(
 
 def test_a_full_disk_is_no_failed_run(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, data: object) -> None:
-        raise store.Unwritable(f"{path} must be writable, got: No space left on device")
+        raise disk.Unwritable(f"{path} must be writable, got: No space left on device")
 
     scope = opened(here)
     (only_folder(scope) / "predictions.parquet").unlink()
-    monkeypatch.setattr(store, "write", refuse)
-    with pytest.raises(store.Unwritable, match="No space left"):
+    monkeypatch.setattr(disk, "write", refuse)
+    with pytest.raises(disk.Unwritable, match="No space left"):
         line.measure(line.suite(here), here / "runs")
     assert scope.record(scope.runs[0]) is None
 
@@ -627,7 +627,7 @@ def test_a_folder_is_waited_for(here: Path) -> None:
     scope = opened(here)
     folder = only_folder(scope)
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom harness.store import locked\n"
+        "import sys, time\nfrom pathlib import Path\nfrom harness.disk import locked\n"
         "with locked(Path(sys.argv[1]), lambda: None):\n"
         "    print('mine', flush=True)\n    time.sleep(0.5)"
     )

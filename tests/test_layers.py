@@ -10,8 +10,8 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 FLOORS = (
     {"errors", "progress", "statistics"},
-    {"samples", "strict", "environment"},
-    {"record", "shelf", "suite", "contracts"},
+    {"samples", "strict", "environment", "disk"},
+    {"record", "shelf", "suite", "contracts", "remote"},
     {
         "stopping",
         "validation",

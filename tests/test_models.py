@@ -158,7 +158,8 @@ def test_folded_slices_are_the_studys_loop() -> None:
     volumes = torch.rand(4, 2, 5, 14, 17)
     with torch.no_grad():
         by_slice = [
-            module.head(module.trunk.layers(volumes[:, :, position])) for position in range(5)
+            module.top(module.body(module.trunk.layers(volumes[:, :, position])))
+            for position in range(5)
         ]
         assert torch.allclose(module(volumes), torch.stack(by_slice).mean(dim=0), atol=1e-6)
 

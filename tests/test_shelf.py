@@ -16,7 +16,7 @@ import torch  # never imported here
 
 from harness.models._blocks import Block
 from harness.statistics import quantiles
-from harness.store import write
+from harness.disk import write
 
 TASKS = ("classify", "segment")
 LIMIT: int = 3

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness import store
+from harness import disk, store
 from harness.errors import HarnessError
 from harness.plan import Run
 
@@ -36,59 +36,59 @@ def names(folder: Path) -> list[str]:
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
-    store.write(path, b"\0\xff")
+    disk.write(path, b"\0\xff")
     assert path.read_bytes() == b"\0\xff"
-    store.write(path, "é\n")
+    disk.write(path, "é\n")
     assert path.read_bytes() == "é\n".encode()
     assert names(path.parent) == ["file"]
 
 
 def test_json_is_strict_and_ends_in_a_line(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    store.write_json(path, {"a": [1, None, "é"]})
+    disk.write_json(path, {"a": [1, None, "é"]})
     assert json.loads(path.read_text(encoding="utf-8")) == {"a": [1, None, "é"]}
     assert path.read_text(encoding="utf-8").endswith("}\n")
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write_json(path, {"a": float("nan")})
+        disk.write_json(path, {"a": float("nan")})
     assert json.loads(path.read_text(encoding="utf-8")) == {"a": [1, None, "é"]}
 
 
 @pytest.mark.parametrize("when", ["fsync", "replace"])
 def test_a_killed_process_leaves_the_old_file(tmp_path: Path, when: str) -> None:
     path = tmp_path / "file"
-    store.write(path, "old")
+    disk.write(path, "old")
     code = """
 import os, pathlib, signal, sys
-from harness import store
+from harness import disk, store
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 os.fsync = die if sys.argv[2] == "fsync" else os.fsync
 pathlib.Path.replace = die
-store.write(pathlib.Path(sys.argv[1]), "new" * 100_000)
+disk.write(pathlib.Path(sys.argv[1]), "new" * 100_000)
 """
     assert python(code, path, when).returncode == -signal.SIGKILL
     assert path.read_text(encoding="utf-8") == "old"
     assert len(names(tmp_path)) == 2
-    with store.locked(tmp_path, pytest.fail):
+    with disk.locked(tmp_path, pytest.fail):
         assert names(tmp_path) == [".lock", "file"]
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """No file may grow beyond 1 kB."""
     path = tmp_path / "file"
-    store.write(path, "old")
+    disk.write(path, "old")
     code = """
 import pathlib, resource, sys
-from harness import store
+from harness import disk, store
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-store.write(pathlib.Path(sys.argv[1]), "x" * 1000)
-store.write(pathlib.Path(sys.argv[1]), "new" * 100_000)
+disk.write(pathlib.Path(sys.argv[1]), "x" * 1000)
+disk.write(pathlib.Path(sys.argv[1]), "new" * 100_000)
 """
     done = python(code, path)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     said = f"{path} must be writable, got: File too large; free space or choose another folder"
-    assert last == f"harness.store.Unwritable: {said}"
+    assert last == f"harness.disk.Unwritable: {said}"
     assert path.read_text(encoding="utf-8") == "x" * 1000
     assert names(tmp_path) == ["file"]
 
@@ -100,15 +100,15 @@ def test_what_is_interrupted_leaves_the_old_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     path = tmp_path / "file"
-    store.write(path, "old")
+    disk.write(path, "old")
 
     def fail(_: int) -> None:
         raise error
 
     monkeypatch.setattr(os, "fsync", fail)
-    expected = store.Unwritable if isinstance(error, OSError) else KeyboardInterrupt
+    expected = disk.Unwritable if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected) as caught:
-        store.write(path, "new")
+        disk.write(path, "new")
     assert ("got: No space left on device; free" in str(caught.value)) == isinstance(error, OSError)
     assert path.read_text(encoding="utf-8") == "old"
     assert names(tmp_path) == ["file"]
@@ -119,15 +119,15 @@ def test_a_place_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "more").mkdir()
     for path in (tmp_path / "file" / "below", tmp_path / "folder", tmp_path / ("x" * 300)):
-        with pytest.raises(store.Unwritable, match=r"must be writable, got: .*; free space or"):
-            store.write(path, "x")
+        with pytest.raises(disk.Unwritable, match=r"must be writable, got: .*; free space or"):
+            disk.write(path, "x")
     assert names(tmp_path) == ["file", "folder"]
     with (
-        pytest.raises(store.Unwritable, match=r"must be writable, got: .*; choose another --out"),
-        store.locked(tmp_path / "file", pytest.fail),
+        pytest.raises(disk.Unwritable, match=r"must be writable, got: .*; choose another --out"),
+        disk.locked(tmp_path / "file", pytest.fail),
     ):
         pytest.fail("held")
-    assert issubclass(store.Unwritable, HarnessError)
+    assert issubclass(disk.Unwritable, HarnessError)
 
 
 # Locking
@@ -135,10 +135,10 @@ def test_a_place_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
 
 HOLD = """
 import pathlib, sys
-from harness import store
+from harness import disk, store
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 say = lambda word: print(word, flush=True)
-with store.locked(folder, lambda: say("waiting")):
+with disk.locked(folder, lambda: say("waiting")):
     say("held")
     sys.stdin.readline()
     with (folder / "log").open("a") as log:
@@ -179,7 +179,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     with hold(tmp_path, "a") as first:
         assert said(first) == "held\n"
         first.kill()
-    with store.locked(tmp_path, pytest.fail):
+    with disk.locked(tmp_path, pytest.fail):
         assert names(tmp_path) == [".lock"]
 
 
@@ -187,7 +187,7 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in (".record.json.123.tmp", ".x.tmp", "mine.tmp", "record.json", ".hidden"):
         (tmp_path / name).write_text("", encoding="utf-8")
     (tmp_path / ".folder.tmp").mkdir()
-    with store.locked(tmp_path, pytest.fail):
+    with disk.locked(tmp_path, pytest.fail):
         pass
     assert names(tmp_path) == [".folder.tmp", ".hidden", ".lock", "mine.tmp", "record.json"]
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets._medmnist_files import File, find, locate, official, verify
+from harness.datasets._medmnist_files import File, official
 from harness.errors import HarnessError
+from harness.remote import Remote, find, locate, verify
 from harness.samples import Samples
 
 SOURCE = {
@@ -23,23 +24,29 @@ SOURCE = {
 SPLITS = ("train", "val", "test")
 
 
+def remotes(*, flag: str, size: int = 28) -> tuple[Remote, ...]:
+    """The published file. Raises HarnessError for an unknown flag or size."""
+    return (official(flag, size).remote,)
+
+
 def fingerprint(root: Path | None, *, flag: str, size: int = 28) -> str:
     """The official MD5 of the `.npz`. A file that is there is verified; none is downloaded.
 
     Raises HarnessError for an unknown flag or size, or a wrong checksum.
     """
-    file = official(flag, size)
-    path = find(root, file)
+    [remote] = remotes(flag=flag, size=size)
+    path = find(root, remote)
     if path is not None:
-        verify(path, file)
-    return file.md5
+        verify(path, remote)
+    return remote.md5
 
 
 def load(split: str, root: Path | None, *, flag: str, size: int = 28) -> Samples:
     """The official `train`, `val` or `test` cases, uint8, in the order of the file.
 
     Pixels are (n, 1, size, size) for gray images, (n, 3, size, size) for colour, and
-    (n, 1, size, size, size) for volumes. MedMNIST publishes no subjects and no groups.
+    (n, 1, size, size, size) for volumes. Targets are class indices (n,), of several labels a case
+    0 and 1 (n, labels). MedMNIST publishes no subjects and no groups.
     The file is ROOT/FLAG.npz or ROOT/medmnist/FLAG.npz (FLAG_SIZE.npz unless size is 28), else
     the one in ~/.medmnist, downloaded if need be.
 
@@ -48,7 +55,7 @@ def load(split: str, root: Path | None, *, flag: str, size: int = 28) -> Samples
     if split not in SPLITS:
         raise HarnessError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
     file = official(flag, size)
-    return _read(locate(root, file), split, file)
+    return _read(locate(root, file.remote), split, file)
 
 
 def _read(path: Path, split: str, file: File) -> Samples:
@@ -56,15 +63,16 @@ def _read(path: Path, split: str, file: File) -> Samples:
     if images.dtype != np.uint8 or images.shape[1:] != file.image or not len(images):
         wanted = f"(n, {', '.join(map(str, file.image))})"
         raise _fault(path, f"uint8 {split}_images {wanted}", f"{images.dtype} {images.shape}")
-    if labels.shape != (len(images), 1) or labels.dtype.kind not in "iu":
-        wanted = f"integer {split}_labels ({len(images)}, 1)"
+    if labels.shape != (len(images), file.labels) or labels.dtype.kind not in "iu":
+        wanted = f"integer {split}_labels ({len(images)}, {file.labels})"
         raise _fault(path, wanted, f"{labels.dtype} {labels.shape}")
     return Samples(
         split=split,
         ids=np.char.add(f"{split}-", np.arange(len(images)).astype(str)),
         pixels=np.moveaxis(images, -1, 1) if file.image[2:] == (3,) else images[:, None],
-        targets=_targets(path, split, labels[:, 0].astype(np.int64), file.classes),
+        targets=_targets(path, split, labels.astype(np.int64), file),
         classes=file.classes,
+        kind=file.kind,
     )
 
 
@@ -82,13 +90,15 @@ def _arrays(path: Path, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
         raise _fault(path, "readable arrays, none pickled", str(error)) from None
 
 
-def _targets(
-    path: Path, split: str, targets: NDArray[np.int64], classes: tuple[str, ...]
-) -> NDArray[np.int64]:
-    if targets.min() < 0 or targets.max() >= len(classes):
-        wanted = f"{split}_labels from 0 to {len(classes) - 1}"
-        raise _fault(path, wanted, f"{targets.min()} to {targets.max()}")
-    absent = [name for k, name in enumerate(classes) if k not in targets]
+def _targets(path: Path, split: str, labels: NDArray[np.int64], file: File) -> NDArray[np.int64]:
+    """(n, labels) as they are, or (n,) class indices; every class must have a case, but in val."""
+    highest = 1 if file.kind == "multilabel" else len(file.classes) - 1
+    if labels.min() < 0 or labels.max() > highest:
+        got = f"{labels.min()} to {labels.max()}"
+        raise _fault(path, f"{split}_labels from 0 to {highest}", got)
+    targets = labels if file.kind == "multilabel" else labels[:, 0]
+    present = np.flatnonzero(targets.any(axis=0)) if targets.ndim == 2 else np.unique(targets)
+    absent = [name for k, name in enumerate(file.classes) if k not in present]
     if absent and split != "val":
         raise _fault(path, f"{split} cases of every class", f"none of {', '.join(absent)}")
     return targets

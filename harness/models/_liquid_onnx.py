@@ -18,8 +18,8 @@ from torch import nn
 
 from harness.errors import HarnessError
 from harness.models._onnx_graph import Array, Graph, tensor
+from harness.models._trunk import SliceTrunk
 from harness.models.liquid import Liquid
-from harness.models.slice_cnn import SliceTrunk
 
 OPSET = 20
 IR_VERSION = 9  # of opset 20's time, so that runtimes of that time read the file

@@ -14,7 +14,7 @@ from ncps.wirings import NCP, AutoNCP, FullyConnected  # type: ignore[import-unt
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
-from harness.models.slice_cnn import SliceTrunk
+from harness.models._trunk import SliceTrunk
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -1,6 +1,6 @@
 """A small convolutional network per slice; the volume's logit is the mean over its slices.
 
-Trunk and head are those of the study by As17-01 (LungTissues, 2024), experiments 1 and 2.
+Trunk and head are those of the study by As17-01 (LungTissues, 2024), experiments 1 to 4.
 """
 
 from collections.abc import Sequence
@@ -9,45 +9,28 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
+from harness.models._trunk import SliceTrunk
 
-WIDTHS = (6, 16)
-SMALLEST = 12  # px; a smaller slice leaves no pixel after the second pooling
-
-
-class SliceTrunk(nn.Module):
-    """One 2D trunk applied to every slice: (n, C, D, H, W) -> features (n, D, `features`).
-
-    Slices are folded into the batch, which is the study's loop over slices in one call.
-    """
-
-    def __init__(self, shape: Sequence[int]) -> None:
-        super().__init__()
-        channels, self.depth, height, width = _volume(shape)
-        self.slice_shape = (channels, height, width)
-        self.features = WIDTHS[1] * _side(height) * _side(width)
-        self.layers = nn.Sequential(
-            *(nn.Conv2d(channels, WIDTHS[0], kernel_size=5), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(WIDTHS[0], WIDTHS[1], kernel_size=3), nn.ReLU(), nn.MaxPool2d(2)),
-            nn.Flatten(),
-        )
-
-    def forward(self, image: Tensor) -> Tensor:
-        slices = image.transpose(1, 2).reshape(-1, *self.slice_shape)
-        features: Tensor = self.layers(slices)
-        return features.reshape(-1, self.depth, self.features)
+MEANS = ("logits", "features")
 
 
 class SliceCNN(nn.Module):
-    """The trunk, then the same multilayer perceptron for every slice, then the mean of logits."""
+    """The trunk, then the same multilayer perceptron for every slice, and a mean over slices.
 
-    def __init__(self, trunk: SliceTrunk, head: nn.Module) -> None:
+    The mean is of the logits, or (`early`) of what goes into the last rectifier and layer.
+    """
+
+    def __init__(self, trunk: SliceTrunk, body: nn.Module, top: nn.Module, early: bool) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = head
+        self.body = body
+        self.top = top
+        self.early = early
 
     def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.trunk(image))
-        return logits.mean(dim=1)
+        hidden: Tensor = self.body(self.trunk(image))
+        logits: Tensor = self.top(hidden.mean(dim=1) if self.early else hidden)
+        return logits if self.early else logits.mean(dim=1)
 
 
 def build(
@@ -56,40 +39,25 @@ def build(
     *,
     hidden: Sequence[int] = (120, 84),
     dropout: float = 0.0,
+    trunk: str = "shallow",
+    mean: str = "logits",
 ) -> nn.Module:
     """Float32 volumes (n, C, D, H, W) of `shape` (C, D, H, W) -> logits (n, `outputs`).
 
-    `hidden`: units of the head's hidden layers; `dropout`: probability after each of them.
-    Raises HarnessError if shape, hidden or dropout cannot be.
+    `hidden`: units of the head's hidden layers; `dropout`: probability before each of its layers;
+    `trunk`: shallow, deep or deep-unpooled; `mean` over slices: of logits, or of features, those
+    of the last hidden layer. Raises HarnessError if any of them cannot be.
     """
     if any(units < 1 for units in hidden):
         raise HarnessError(f"hidden must be positive numbers of units, got {list(hidden)}")
     if not 0 <= dropout < 1:
         raise HarnessError(f"dropout must be at least 0 and below 1, got {dropout}")
-    trunk = SliceTrunk(shape)
-    return SliceCNN(trunk, _perceptron([trunk.features, *hidden], outputs, dropout))
-
-
-def _perceptron(units: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = []
+    if mean not in MEANS:
+        raise HarnessError(f"mean must be one of {', '.join(MEANS)}, got {mean!r}")
+    slices = SliceTrunk(shape, trunk)
+    units = [slices.features, *hidden]
+    body: list[nn.Module] = []
     for before, after in pairwise(units):
-        layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(units[-1], outputs))
-
-
-def _volume(shape: Sequence[int]) -> tuple[int, int, int, int]:
-    if len(shape) != 4 or min(shape) < 1:
-        raise HarnessError(
-            f"shape must be channels, depth, height and width of a volume, got {tuple(shape)}"
-        )
-    channels, depth, height, width = shape
-    if min(height, width) < SMALLEST:
-        raise HarnessError(
-            f"slices must be at least {SMALLEST} x {SMALLEST} px, got {height} x {width}"
-        )
-    return channels, depth, height, width
-
-
-def _side(pixels: int) -> int:
-    """Of a slice's height or width, after both convolutions and poolings."""
-    return ((pixels - 4) // 2 - 2) // 2
+        body += [nn.Dropout(dropout), nn.Linear(before, after), nn.ReLU()]
+    top = [*body[-1:], nn.Dropout(dropout), nn.Linear(units[-1], outputs)]
+    return SliceCNN(slices, nn.Sequential(*body[:-1]), nn.Sequential(*top), mean == "features")

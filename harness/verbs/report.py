@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import reading, store
+from harness import disk, reading
 from harness.baselines import Entry, all_accepted, history
 from harness.errors import HarnessError
 from harness.report import read_recipe, render
@@ -29,7 +29,7 @@ def report(name: str, root: Path | None, place: Path, baselines: Path, out: Path
     lines = standings(entries)
     pages = {out / f"{recipe.name}.{kind}": render(recipe, lines, kind) for kind in ("md", "html")}
     for path, page in pages.items():
-        store.write(path, page)
+        disk.write(path, page)
     return Answer(text="\n".join(map(str, pages)), data={"pages": [str(path) for path in pages]})
 
 
