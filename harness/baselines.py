@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from harness.disk import write, write_json
 from harness.errors import HarnessError
 from harness.plan import Run
+from harness.predictions import Predictions
 from harness.record import Record, as_json, read_record
-from harness.samples import Predictions
 
 HISTORY = "harness.history"
 

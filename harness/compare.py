@@ -8,8 +8,9 @@ import numpy as np
 
 from harness import shelf
 from harness.baselines import Entry
+from harness.contracts import kinds
 from harness.errors import HarnessError
-from harness.samples import Predictions
+from harness.predictions import Predictions, decide
 from harness.statistics.intervals import (
     FEWEST_UNITS,
     RESAMPLES,
@@ -54,6 +55,8 @@ def difference(
     metric = shelf.load("metrics", spec.name)
     sides = [[cohort(table, where or {}) for table in tables] for tables in (a, b)]
     first = sides[0][0]
+    if first.kind not in kinds(metric):
+        return f"{spec.name} is for data of kind {' or '.join(kinds(metric))}, not {first.kind}"
     units = first.units(interval.over)
     if len(np.unique(units.codes)) < FEWEST_UNITS:
         return f"{spec.name} has no interval from fewer than {FEWEST_UNITS} {units.over}s"
@@ -112,6 +115,5 @@ def with_scores(cases: Predictions, entry: Entry, threshold: float) -> Predictio
             f"accepted scores of {entry.record.run.get('id')} must be {cases.probability.shape}, "
             f"got {got}; accept the baseline again"
         )
-    binary = probability.shape[1] == 2
-    decision = probability[:, 1] > threshold if binary else probability.argmax(axis=1)
-    return dataclasses.replace(cases, probability=probability, decision=decision.astype(np.int64))
+    decision = decide(probability, cases.kind, threshold)
+    return dataclasses.replace(cases, probability=probability, decision=decision)

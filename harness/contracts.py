@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.samples import Predictions, Samples
+from harness.predictions import Predictions
+from harness.samples import Kind, Samples
 
 
 class Model(Protocol):
@@ -34,6 +35,7 @@ class Metric(Protocol):
     """`metrics/NAME.py`: a formula over weighted cases.
 
     Weights of one give the value; the multiplicities of a resample give its bootstrap replicate.
+    Optionally `KINDS`, the kinds of data it is for, where these are not all.
     """
 
     TASKS: tuple[str, ...]
@@ -46,6 +48,12 @@ class Metric(Protocol):
         self, predictions: Predictions, weights: NDArray[np.float64], **args: Any
     ) -> NDArray[np.float64]:
         """(resamples, n) weights -> (resamples,) values, NaN where undefined."""
+
+
+def kinds(metric: Any) -> tuple[Kind, ...]:
+    """The kinds of data that a metric is for: others have no row of it."""
+    found: tuple[Kind, ...] = getattr(metric, "KINDS", ("nominal", "ordinal", "multilabel"))
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

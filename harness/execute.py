@@ -133,13 +133,15 @@ def _described(job: Job) -> dict[str, Any]:
         "data": reader.fingerprint(job.root, **job.dataset.args),
         "source": dict(reader.SOURCE),
         "classes": list(job.val.classes),
+        "kind": job.val.kind,
         "policy": job.suite.policy.measured,
+        **({"split": as_json(job.dataset.split)} if job.dataset.split else {}),
     }
 
 
 def _declared(job: Job) -> dict[str, Any]:
     return {
-        **dataclasses.asdict(job.run),
+        **{key: value for key, value in dataclasses.asdict(job.run).items() if value is not None},
         "id": job.run.id,
         "title": job.suite.title,
         "task": job.suite.task,

@@ -57,7 +57,7 @@ def from_torch(module: Any, builder: Any, shape: Sequence[int]) -> onnx.ModelPro
     `builder` is the file of models/ it came from. The batch axis is dynamic, all others fixed.
     """
     module.eval().cpu()
-    if hasattr(builder, "to_onnx"):
+    if getattr(builder, "to_onnx", None) is not None:
         model: onnx.ModelProto = builder.to_onnx(module, tuple(shape))
         return model
     return _by_torch(module, shape)

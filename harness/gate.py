@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from harness.baselines import Entry
 from harness.compare import Difference, difference, with_scores
 from harness.errors import HarnessError
+from harness.predictions import Predictions
 from harness.record import CONDITIONS, Measurement, Verdict
 from harness.rules import LATENCY_METRICS
-from harness.samples import Predictions
 from harness.suite import Gate, MetricSpec, Policy, Suite
 
 SEVERITY = {"missing": 1, "regressed": 1, "not-comparable": 4, "inconclusive": 3}
@@ -169,7 +169,7 @@ def _mean(
 def incomparable(pairs: Sequence[tuple[Entry, Entry]]) -> str | None:
     """The sentence why two records must not be compared: data, classes or policy differ."""
     for current, baseline in pairs:
-        for key in ("data", "classes", "policy"):
+        for key in ("data", "classes", "policy", "split"):
             now, then = _bearing(current, key), _bearing(baseline, key)
             if now != then:
                 return f"{key} differs: accepted {then}, now {now}"

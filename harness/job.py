@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import shelf
+from harness import builders, shelf
 from harness.environment import environment
 from harness.errors import HarnessError
 from harness.plan import Run
+from harness.predictions import ELSEWHERE
 from harness.progress import Progress
 from harness.samples import Samples
+from harness.splits import WHOLE, part
 from harness.suite import Dataset, Model, Suite, Train
 
 SMOKE_CASES = 64
@@ -73,17 +75,39 @@ class Job:
 
     def cases(self, split: str) -> Samples:
         """One split of the data, its numeric groups in bands."""
-        reader = shelf.load("datasets", self.dataset.load)
-        samples: Samples = reader.load(split, self.root, **self.dataset.args)
+        samples = self._split(self.dataset, split)
         asked = self.suite.input(self.run.dataset, self.run.model)
         samples = dataclasses.replace(samples.banded(self.dataset.groups), range=asked.range)
         return samples.first(SMOKE_CASES) if self.suite.smoke else samples
+
+    def elsewhere(self, name: str) -> Samples:
+        """The test cases of another dataset, given as those of the Run's own are.
+
+        Raises HarnessError where its images or classes are not of the same kind.
+        """
+        other = self.suite.datasets[name]
+        samples = self._split(other, "test").banded(other.groups)
+        for what in ("shape", "classes", "kind"):
+            got, wanted = getattr(samples, what), getattr(self.val, what)
+            if got != wanted:
+                own = self.run.dataset
+                raise HarnessError(f"test_on {name} must have {what} {wanted} as {own}, got {got}")
+        return dataclasses.replace(samples, split=f"{ELSEWHERE}{name}", range=self.val.range)
+
+    def _split(self, dataset: Dataset, split: str) -> Samples:
+        """As the data itself divides its cases, or as the suite does."""
+        reader = shelf.load("datasets", dataset.load)
+        official = dataset.split is None
+        found: Samples = reader.load(split if official else WHOLE, self.root, **dataset.args)
+        if dataset.split is None:
+            return found
+        return part(found, dataset.split, split, self.run.fold)
 
     def build(self) -> Any:
         """A new torch module of logits, checked on two blank images."""
         import torch
 
-        builder = shelf.load("models", str(self.model.build))
+        builder = builders.load(str(self.model.build))
         module = builder.build(self.val.shape, self.outputs, **self.model.args)
         with torch.inference_mode():
             got = tuple(module.eval()(torch.zeros(2, *self.val.shape)).shape)

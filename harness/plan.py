@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import shelf
+from harness import builders, shelf
 from harness.errors import HarnessError
 from harness.record import as_json
 from harness.suite import Input, Suite
@@ -25,11 +25,17 @@ class Run:
     model: str
     device: str
     seed: int
+    fold: int | None = None
+
+    @property
+    def checkpoint(self) -> str:
+        """`s0`, or `s0f2` of a fold."""
+        return f"s{self.seed}" if self.fold is None else f"s{self.seed}f{self.fold}"
 
     @property
     def id(self) -> str:
         """As people write it: `liquid3d/adrenal/ltc-30/cpu/s0`."""
-        return f"{self.suite}/{self.dataset}/{self.model}/{self.device}/s{self.seed}"
+        return f"{self.suite}/{self.dataset}/{self.model}/{self.device}/{self.checkpoint}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,24 +69,38 @@ def seeds(suite: Suite, dataset: str, model: str) -> tuple[int, ...]:
     return (0,) if suite.models[model].onnx else suite.training(dataset, model).seeds
 
 
+def folds(suite: Suite, run: Run) -> list[Run]:
+    """The Runs, one a fold, whose cases are joined to those of `run`; itself where nothing is."""
+    split = suite.datasets[run.dataset].split
+    if split is None or split.folds is None or run.fold is not None:
+        return [run]
+    return [dataclasses.replace(run, fold=fold) for fold in range(split.folds)]
+
+
 def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     """Of each step, chained: a step is stale where its digest is not the one it was done with.
 
     Raises HarnessError where the data or a named file is missing.
     """
+    parts = folds(suite, run)
+    if parts != [run]:
+        each = [digests(suite, part, root) for part in parts]
+        return {step: _digest([part[step] for part in each]) for step in each[0]}
     model = suite.models[run.model]
     declared = {"model": as_json(dataclasses.replace(model, train={}, input=None))}
     declared["files"] = _files(model.weights, model.onnx, *_named_weights(model.args))
     if model.onnx is None:
         training = suite.training(run.dataset, run.model)
         declared["train"] = as_json(dataclasses.replace(training, seeds=()))
-    data = _data(suite, run, root)
-    trainer = _source(f"models.{model.build}", "fit", "stopping", "validation")
+    data = _data(suite, run, root, run.dataset)
+    trainer = _source(*builders.sources(model.build), "fit", "stopping", "validation")
+    declared |= builders.digest(model.build)
     fit = _digest(data, declared, trainer, run.device, _versions("torch", "ncps"))
     exporter, built = f"models._{model.build}_onnx", _versions("onnx", "onnxscript")
     export = _digest(fit, suite.policy.threshold, _source(exporter, "export", "size"), built)
     runtime = _versions("onnxruntime-gpu", "onnxruntime")
-    predict = _digest(export, _source("predict"), runtime)
+    elsewhere = [_data(suite, run, root, name) for name in suite.datasets[run.dataset].test_on]
+    predict = _digest(export, _source("predict"), runtime, *elsewhere)
     metrics = ["metrics.majority_rate", *(f"metrics.{metric.name}" for metric in suite.metrics)]
     asked = [dataclasses.asdict(metric) for metric in suite.metrics]
     policy = suite.policy.measured
@@ -92,12 +112,15 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     return {"data": data, **steps}
 
 
-def _data(suite: Suite, run: Run, root: Path | None) -> str:
-    dataset = suite.datasets[run.dataset]
+def _data(suite: Suite, run: Run, root: Path | None, name: str) -> str:
+    """What a model of `run` is given of the dataset `name`."""
+    dataset = suite.datasets[name]
     contents = shelf.load("datasets", dataset.load).fingerprint(root, **dataset.args)
     source = _source(f"datasets.{dataset.load}")
     asked = suite.input(run.dataset, run.model)
-    other = {} if asked == Input() else {"input": as_json(asked)}
+    other: dict[str, Any] = {} if asked == Input() else {"input": as_json(asked)}
+    if dataset.split is not None:
+        other |= {"split": as_json(dataset.split), "fold": run.fold, "code": _source("splits")}
     return _digest(contents, dataset.load, dataset.args, dataset.groups, source, suite.smoke, other)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.samples import Predictions, Samples
+from harness.predictions import Predictions, decide
+from harness.samples import Kind, Samples
 
 BATCH = 64
 
@@ -20,7 +21,6 @@ def predict(
 ) -> Predictions:
     """Every model on every split; a model maps images (n, ...) to probabilities (n, outputs).
 
-    Decisions are p > threshold for two classes, argmax for more.
     Raises HarnessError where an output does not fit the classes.
     """
     parts = [
@@ -28,49 +28,36 @@ def predict(
         for samples in splits
         for variant, model in models.items()
     ]
-    first = parts[0]
-    return Predictions(
-        classes=first.classes,
-        **{name: _join(parts, name) for name in _COLUMNS},
-        subject=None if first.subject is None else _join(parts, "subject"),
-        groups={
-            name: np.concatenate([part.groups[name] for part in parts]) for name in first.groups
-        },
-    )
-
-
-_COLUMNS = ("id", "split", "variant", "y_true", "probability", "decision")
-
-
-def _join(parts: Sequence[Predictions], name: str) -> NDArray[Any]:
-    return np.concatenate([getattr(part, name) for part in parts])
+    return Predictions.concatenated(parts)
 
 
 def _part(variant: str, model: Model, samples: Samples, threshold: float) -> Predictions:
     n = len(samples)
     outputs = [model(samples.batch(slice(i, i + BATCH))) for i in range(0, n, BATCH)]
-    probability = widen(np.concatenate(outputs).astype(np.float64), len(samples.classes))
-    binary = len(samples.classes) == 2
-    decision = probability[:, 1] > threshold if binary else probability.argmax(axis=1)
+    found = np.concatenate(outputs).astype(np.float64)
+    probability = widen(found, len(samples.classes), samples.kind)
     return Predictions(
         classes=samples.classes,
+        kind=samples.kind,
         id=samples.ids,
         split=np.full(n, samples.split),
         variant=np.full(n, variant),
         y_true=samples.targets,
         probability=probability,
-        decision=decision.astype(np.int64),
+        decision=decide(probability, samples.kind, threshold),
         subject=samples.subjects,
         groups=samples.groups,
     )
 
 
-def widen(probability: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
-    """(n, 1) of a binary task as (n, 2); softmax rows summed to 1 in float64.
+def widen(
+    probability: NDArray[np.float64], classes: int, kind: Kind = "nominal"
+) -> NDArray[np.float64]:
+    """(n, 1) of a binary task as (n, 2); softmax rows summed to 1 in float64; labels as they are.
 
     Raises HarnessError where the columns do not fit the classes or a value is not a probability.
     """
-    if probability.shape[1] == 1 and classes == 2:
+    if probability.shape[1] == 1 and classes == 2 and kind != "multilabel":
         probability = np.concatenate([1 - probability, probability], axis=1)
     if probability.shape[1] != classes:
         raise HarnessError(
@@ -83,6 +70,8 @@ def widen(probability: NDArray[np.float64], classes: int) -> NDArray[np.float64]
             f"probabilities must be finite and in [0, 1], got others in {wrong} of "
             f"{len(probability)} cases; check the model's link"
         )
+    if kind == "multilabel":
+        return probability
     total: NDArray[np.float64] = probability.sum(axis=1, keepdims=True)
     if np.abs(total - 1).max(initial=0) > 1e-4:
         raise HarnessError(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from harness import shelf, strict
+from harness import builders, shelf, strict
 from harness.errors import HarnessError
 from harness.suite import Dataset, Gate, Latency, Model, Policy, Suite, Train
 
@@ -71,8 +71,11 @@ def _once(listed: Sequence[Any], what: str) -> None:
 
 
 def _arguments(kind: str, name: str, function: str, args: Mapping[str, Any], place: str) -> None:
+    _fitting(shelf.arguments(kind, name, function), args, place)
+
+
+def _fitting(known: Mapping[str, shelf.Argument], args: Mapping[str, Any], place: str) -> None:
     """Known, of the type that the function's annotation names, and none of the required missing."""
-    known = shelf.arguments(kind, name, function)
     for argument, value in args.items():
         if argument not in known:
             listed = ", ".join(sorted(known)) or "none"
@@ -102,8 +105,9 @@ def _model(model: Model, place: str) -> None:
         _demand(named, f"{place}.{key}", "name a file", file)
     if model.build is not None:
         _demand(model.link is None, f"{place}.link", "go with onnx, not with build", model.link)
-        shelf.require("models", model.build, f"{place}.build")
-        _arguments("models", model.build, "build", model.args, f"{place}.args")
+        taken = builders.arguments(model.build, f"{place}.build")
+        if taken is not None:
+            _fitting(taken, model.args, f"{place}.args")
         return
     for key in ("weights", "args", "train"):
         value = getattr(model, key)

@@ -1,11 +1,9 @@
-"""Samples, what a dataset gives, and Predictions, what a model made of them: the waist."""
+"""Samples: what a dataset gives, the cases of one split."""
 
 import dataclasses
-import io
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +12,6 @@ from harness.errors import HarnessError
 
 Kind = Literal["nominal", "ordinal", "multilabel"]
 """How classes relate: one a case, one of a scale a case, or any number a case."""
-
-SHIPPED = "onnx-fp32"
-"""The variant that ships, and that every unqualified quality row is about."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +62,29 @@ class Samples:
         """The same split cut to `n` cases, spread evenly over it, every class kept if it can be."""
         if n >= len(self):
             return self
-        one_each = np.unique(self.targets, return_index=True)[1][:n]
-        order = np.argsort(self.targets, kind="stable")
+        one_each = self._one_each()[:n]
+        by_class = np.argsort(self.targets, kind="stable")
+        order = by_class if self.targets.ndim == 1 else np.arange(len(self))
         rest = order[~np.isin(order, one_each)]
         spread = np.linspace(0, len(rest) - 1, n - len(one_each)).round().astype(np.int64)
-        keep = np.sort(np.concatenate([one_each, rest[spread]]))
+        return self.at(np.sort(np.concatenate([one_each, rest[spread]])))
+
+    def at(self, index: NDArray[Any]) -> "Samples":
+        """The cases of an index array."""
         return dataclasses.replace(
             self,
-            ids=self.ids[keep],
-            pixels=self.pixels[keep],
-            targets=self.targets[keep],
-            subjects=None if self.subjects is None else self.subjects[keep],
-            groups={name: column[keep] for name, column in self.groups.items()},
+            ids=self.ids[index],
+            pixels=self.pixels[index],
+            targets=self.targets[index],
+            subjects=None if self.subjects is None else self.subjects[index],
+            groups={name: column[index] for name, column in self.groups.items()},
         )
+
+    def _one_each(self) -> NDArray[Any]:
+        """The first case of each class, or with each label."""
+        if self.targets.ndim == 1:
+            return np.unique(self.targets, return_index=True)[1]
+        return np.unique(self.targets.argmax(axis=0))
 
 
 def _bands(groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float]) -> NDArray[Any]:
@@ -94,107 +99,3 @@ def _bands(groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float])
         raise HarnessError(f"group {name} must be numbers to be banded, got: {error}") from None
     banded = np.array(labels)[np.searchsorted(cuts, numbers, side="right")]
     return np.where(np.isnan(numbers), "", banded)
-
-
-class Units(NamedTuple):
-    """What is resampled and counted, and the code (n,) of the one that each case belongs to."""
-
-    over: str
-    codes: NDArray[np.int64]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Predictions:
-    """A row a case of a classification task, columns as arrays of length n.
-
-    probability: (n, classes) float64, rows summing to 1; binary is widened to two columns.
-    decision: (n,) class indices, made by the shipped model's threshold or argmax.
-    groups: column name -> (n,) str, "" where unknown.
-    """
-
-    classes: tuple[str, ...]
-    id: NDArray[Any]
-    split: NDArray[Any]
-    variant: NDArray[Any]
-    y_true: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    decision: NDArray[np.int64]
-    subject: NDArray[Any] | None = None
-    groups: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def units(self, over: str) -> "Units":
-        """What is resampled: subjects where asked for and known, else images."""
-        if self.subject is None or over != "subject":
-            return Units("image", np.arange(len(self)))
-        return Units("subject", np.unique(self.subject, return_inverse=True)[1])
-
-    def where(self, mask: NDArray[Any]) -> "Predictions":
-        """The rows of a boolean mask or an index array."""
-        return dataclasses.replace(
-            self,
-            id=self.id[mask],
-            split=self.split[mask],
-            variant=self.variant[mask],
-            y_true=self.y_true[mask],
-            probability=self.probability[mask],
-            decision=self.decision[mask],
-            subject=None if self.subject is None else self.subject[mask],
-            groups={name: column[mask] for name, column in self.groups.items()},
-        )
-
-    def select(self, split: str, variant: str = SHIPPED) -> "Predictions":
-        """The rows of one split and variant."""
-        return self.where((self.split == split) & (self.variant == variant))
-
-    def one_against_rest(self, k: int) -> "Predictions":
-        """Class `k` as the positive of a binary task, decided as the whole task was decided."""
-        positive = self.probability[:, k]
-        return dataclasses.replace(
-            self,
-            classes=(f"not {self.classes[k]}", self.classes[k]),
-            y_true=(self.y_true == k).astype(np.int64),
-            probability=np.stack([1 - positive, positive], axis=1),
-            decision=(self.decision == k).astype(np.int64),
-        )
-
-    def to_parquet(self) -> bytes:
-        """One Parquet file: a column a field, `p0`, `p1` ..., `group.NAME`; classes as metadata."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        columns: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
-        if self.subject is not None:
-            columns["subject"] = self.subject
-        columns |= {f"group.{name}": column for name, column in self.groups.items()}
-        columns |= {f"p{k}": self.probability[:, k] for k in range(len(self.classes))}
-        table = pa.table(columns).replace_schema_metadata({_CLASSES: json.dumps(self.classes)})
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer)
-        return buffer.getvalue()
-
-    @classmethod
-    def from_parquet(cls, data: bytes, name: str) -> "Predictions":
-        """The inverse of `to_parquet`; `name` is what a HarnessError calls the file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            table = pq.read_table(io.BytesIO(data))
-            classes = tuple(json.loads((table.schema.metadata or {})[_CLASSES.encode()]))
-            columns = {key: table[key].to_numpy() for key in table.column_names}
-            return cls(
-                classes=classes,
-                **{key: columns[key] for key in _PLAIN},
-                probability=np.stack([columns[f"p{k}"] for k in range(len(classes))], axis=1),
-                subject=columns.get("subject"),
-                groups={k[6:]: v for k, v in columns.items() if k.startswith("group.")},
-            )
-        except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
-            raise HarnessError(f"{name} must be predictions in Parquet, got {error}") from None
-
-
-_PLAIN = ("id", "split", "variant", "y_true", "decision")
-_CLASSES = "harness.classes"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from harness import contracts, shelf
 from harness.errors import HarnessError
+from harness.predictions import ELSEWHERE, SHIPPED, Predictions, Units
 from harness.record import Measurement
-from harness.samples import SHIPPED, Predictions, Units
 from harness.statistics.intervals import Interval, intervals
 from harness.suite import MetricSpec, Policy
 
@@ -28,8 +27,9 @@ def score(
 ) -> tuple[Measurement, ...]:
     """Every quality row of a model.
 
-    The shipped variant on test: over all, one class against the rest, and by group; on val; and
-    against its torch twin, if there is one. Raises HarnessError where a probability is none.
+    The shipped variant on test: over all, one class against the rest, and by group; on val; on the
+    test cases of other datasets; and against its torch twin, if there is one. Raises HarnessError
+    where a probability is none.
     """
     _refuse_improbable(predictions)
     test, val = predictions.select("test"), predictions.select("val")
@@ -38,6 +38,7 @@ def score(
         *_answers([*_ask(overall, test, {}), *_ask_by_class(metrics, test)], policy),
         *_by_group(metrics, test, policy),
         *_answers(_ask(metrics, val, {"split": "val"}) if len(val) else [], policy),
+        *_elsewhere(overall, predictions, policy),
         *_against_torch(metrics, predictions, policy),
     )
 
@@ -45,11 +46,12 @@ def score(
 def warn(predictions: Predictions) -> tuple[dict[str, str], ...]:
     """Doubts about the shipped model on test that no single number shows: `code` and `message`."""
     test = predictions.select("test")
-    if len(test) < 2 or len(np.unique(test.decision)) > 1:
+    if len(test) < 2 or len(np.unique(test.decided, axis=0)) > 1:
         return ()
     [majority] = _ask([_MAJORITY], test, {})
+    answer = ", ".join(test.classes[k] for k in np.flatnonzero(test.decided[0]))
     message = (
-        f"every test case is decided {test.classes[test.decision[0]]!r}, and always answering the"
+        f"every test case is decided {answer or 'to have no label'!r}, and always answering the"
         f" commonest class has accuracy {majority.value:.3f}; train longer, weigh the classes, or"
         " choose the threshold on val"
     )
@@ -76,15 +78,16 @@ class _Question:
     @property
     def need(self) -> str:
         """Why a value is undefined: needs cases of every class; got 12 benign, 0 malignant."""
-        true = Counter(self.cohort.y_true.tolist())
-        got = ", ".join(f"{true[k]} {name}" for k, name in enumerate(self.cohort.classes))
+        true = self.cohort.truth.sum(axis=0)
+        got = ", ".join(f"{n} {name}" for n, name in zip(true, self.cohort.classes, strict=True))
         return f"needs {self.metric.NEEDS}; got {got}"
 
 
 def _ask(
     metrics: Iterable[MetricSpec], cohort: Predictions, where: Mapping[str, str]
 ) -> list[_Question]:
-    return [_Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
+    asked = [_Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
+    return [question for question in asked if cohort.kind in contracts.kinds(question.metric)]
 
 
 def _ask_by_class(metrics: Sequence[MetricSpec], cohort: Predictions) -> Iterator[_Question]:
@@ -120,6 +123,16 @@ def _by_group(
             yield from (_row(question, units, math.nan, reason=reason) for question in questions)
 
 
+def _elsewhere(
+    metrics: Sequence[MetricSpec], predictions: Predictions, policy: Policy
+) -> Iterator[Measurement]:
+    """External validation: the test cases of each other dataset, in order of appearance."""
+    for split in dict.fromkeys(predictions.split.tolist()):
+        if split.startswith(ELSEWHERE):
+            where = {"dataset": split.removeprefix(ELSEWHERE)}
+            yield from _answers(_ask(metrics, predictions.select(split), where), policy)
+
+
 def _against_torch(
     metrics: Sequence[MetricSpec], predictions: Predictions, policy: Policy
 ) -> Iterator[Measurement]:
@@ -139,7 +152,7 @@ def _against_torch(
         yield dataclasses.replace(row, kind="difference")
     about: dict[str, Any] = {"n": len(twin), "over": "image", "better": "lower"}
     apart = np.abs(shipped.probability - twin.probability).max()
-    flips = (shipped.decision != twin.decision).sum()
+    flips = (shipped.decided != twin.decided).any(axis=1).sum()
     yield Measurement(metric="parity_max_abs", value=float(apart), **about)
     yield Measurement(metric="parity_flips", value=float(flips), unit="cases", **about)
 
@@ -178,9 +191,12 @@ def _refuse_improbable(predictions: Predictions) -> None:
     probability = predictions.probability
     within = np.all((probability >= 0) & (probability <= 1), axis=1, keepdims=True)
     total = np.where(within, probability, 0).sum(axis=1)
-    wrong = int((np.abs(total - 1) > _SUM_TOLERANCE).sum())
+    labels = predictions.kind == "multilabel"
+    sound = within[:, 0] if labels else np.abs(total - 1) <= _SUM_TOLERANCE
+    wrong = int((~sound).sum())
     if wrong:
+        must = "within [0, 1]" if labels else "within [0, 1] and sum to 1 over the classes"
         raise HarnessError(
-            "probabilities must be finite, within [0, 1] and sum to 1 over the classes, got"
-            f" {wrong} of {len(predictions)} cases that are not; give probabilities, not logits"
+            f"probabilities must be finite, {must}, got {wrong} of {len(predictions)} cases that"
+            " are not; give probabilities, not logits"
         )

@@ -47,17 +47,29 @@ class Argument:
 
 def arguments(shelf: str, name: str, function: str) -> dict[str, Argument]:
     """The keyword-only arguments of a shelf file's function, read without importing it."""
-    for node in _tree(PACKAGE / shelf / f"{name}.py").body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            return {
-                given.arg: Argument(
-                    hint=ast.unparse(given.annotation) if given.annotation else "",
-                    required=default is None,
-                )
-                for given, default in pairs
-            }
-    return {}
+    found = definition(_tree(PACKAGE / shelf / f"{name}.py"), function)
+    return {} if found is None else keywords(found)
+
+
+def definition(tree: ast.Module, name: str) -> ast.FunctionDef | None:
+    """The definition of a function at the top of a module, if there is one."""
+    found = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return next(found, None)
+
+
+def keywords(node: ast.FunctionDef, skip: int | None = None) -> dict[str, Argument]:
+    """The keyword-only arguments of a function, and others but the first `skip`, if it is given."""
+    pairs = list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
+    if skip is not None:
+        plain = node.args.args
+        absent: list[ast.expr | None] = [None] * (len(plain) - len(node.args.defaults))
+        pairs += list(zip(plain, [*absent, *node.args.defaults], strict=True))[skip:]
+    return {
+        given.arg: Argument(
+            hint=ast.unparse(given.annotation) if given.annotation else "", required=default is None
+        )
+        for given, default in pairs
+    }
 
 
 def constant(shelf: str, name: str, variable: str) -> Any:
@@ -98,7 +110,12 @@ def source_digest(*modules: str) -> str:
 def _code(text: str) -> tuple[str, list[str]]:
     """What counts of a module, and what it imports from shelves; many digests ask of the same."""
     tree = ast.parse(text)
-    return ast.unparse(_without_docstrings(tree)), list(_shelf_imports(tree))
+    return code(tree), list(_shelf_imports(tree))
+
+
+def code(tree: ast.Module) -> str:
+    """What counts of a module: neither comments and layout nor docstrings."""
+    return ast.unparse(_without_docstrings(tree))
 
 
 def _tree(file: Path) -> ast.Module:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import contracts, disk, shelf, store
+from harness import builders, contracts, disk, store
 from harness.job import Job
+from harness.predictions import SHIPPED, Predictions
 from harness.record import as_json
-from harness.samples import SHIPPED, Predictions
 
 Facts = dict[str, Any]
 """What a step found: `measurements`, `warnings`, and the `files` that it wrote."""
@@ -81,7 +81,7 @@ def _export(job: Job) -> Facts:
         model, link = export.outside(path, job.model.link, described)
         rows, outputs = size.initializers(model), export.outputs(model)
     else:
-        builder = shelf.load("models", str(job.model.build))
+        builder = builders.load(str(job.model.build))
         model = export.linked(export.from_torch(job.module, builder, job.val.shape), job.link)
         rows, outputs, link = size.parameters(job.module), job.outputs, job.link
     rows += export.export(
@@ -101,6 +101,7 @@ def _described(job: Job) -> dict[str, Any]:
         "layout": "NCDHW" if len(job.val.shape) == 4 else "NCHW",
         "range": list(job.val.range),
         "size": list(job.val.shape[1:]),
+        "kind": job.val.kind,
         "classes": list(job.val.classes),
         "threshold": job.suite.policy.threshold,
     }
@@ -112,7 +113,7 @@ def _predict(job: Job) -> Facts:
     models = {SHIPPED: predict.onnx_model(job.folder / "model.onnx")}
     if not job.model.onnx:
         models["torch"] = predict.torch_model(job.probabilities())
-    splits = [job.val, job.cases("test")]
+    splits = [job.val, job.cases("test"), *map(job.elsewhere, job.dataset.test_on)]
     table = predict.predict(models, splits, job.suite.policy.threshold)
     disk.write(job.folder / "predictions.parquet", table.to_parquet())
     return {"files": ["predictions.parquet"]}

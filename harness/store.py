@@ -11,8 +11,8 @@ from harness.plan import Run
 
 
 def run_folder(runs: Path, run: Run, fit_digest: str) -> Path:
-    """`runs/SUITE/DATASET/MODEL/DEVICE/sSEED-DIGEST`: another fit is another folder."""
-    name = f"s{run.seed}-{fit_digest[:8]}"
+    """`runs/SUITE/DATASET/MODEL/DEVICE/sSEED[fFOLD]-DIGEST`: another fit is another folder."""
+    name = f"{run.checkpoint}-{fit_digest[:8]}"
     return runs / run.suite / run.dataset / run.model / run.device / name
 
 

@@ -67,13 +67,32 @@ class Input:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How data without a split of its own is divided: shares for test and val, or `folds`.
+
+    Units are divided, the cases of one together: subjects, or images.
+    """
+
+    by: Literal["subject", "image"] = "subject"
+    test: float | None = None
+    val: float | None = None
+    folds: int | None = None
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A file of datasets/ with its arguments. `groups`: name -> band edges of a numeric column."""
+    """A file of datasets/ with its arguments. `groups`: name -> band edges of a numeric column.
+
+    `test_on`: other datasets of the suite that a model trained here is also measured on.
+    """
 
     load: str
     args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     groups: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     input: Input = Input()
+    split: Split | None = None
+    test_on: tuple[str, ...] = ()
     train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 

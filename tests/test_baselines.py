@@ -13,8 +13,8 @@ import pytest
 from harness import baselines, disk
 from harness.errors import HarnessError
 from harness.plan import Run
+from harness.predictions import SHIPPED, Predictions
 from harness.record import Measurement, Record, as_json
-from harness.samples import SHIPPED, Predictions
 
 RUN = Run(suite="tiny", dataset="blobs", model="small", device="cpu", seed=3)
 LATENCY = Measurement(

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from harness import cli, shelf
+from harness.predictions import SHIPPED, Predictions
 from harness.record import read_record
-from harness.samples import SHIPPED, Predictions
 from harness.verbs import _ending
 
 VERBS = ("list", "plan", "run", "check", "accept", "compare", "report", "doctor")

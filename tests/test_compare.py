@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from harness.baselines import Entry
 from harness.compare import Difference, cohort, difference, with_scores
 from harness.errors import HarnessError
+from harness.predictions import SHIPPED, Predictions
 from harness.record import Measurement, Record
-from harness.samples import SHIPPED, Predictions
 from harness.standings import standings
 from harness.suite import Interval, MetricSpec
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score
 
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 HOME = Path(__file__).parent.parent
 TEXT = (HOME / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -22,8 +22,9 @@ from sklearn import metrics as sk
 from harness import disk, execute, job, predict
 from harness.datasets import phantom
 from harness.models import liquid, slice_cnn
+from harness.predictions import SHIPPED, Predictions
 from harness.record import Measurement, Record, as_json
-from harness.samples import SHIPPED, Predictions, Samples
+from harness.samples import Samples
 from harness.verbs._scope import Scope
 from harness.verbs.plan import planned
 

@@ -13,8 +13,8 @@ from harness.baselines import Entry
 from harness.compare import Difference
 from harness.errors import HarnessError
 from harness.gate import Side, decide, exit_code, verdicts
+from harness.predictions import Predictions
 from harness.record import Measurement, Verdict
-from harness.samples import Predictions
 from harness.score import score
 from harness.suite import Gate, Policy, Suite
 

@@ -1,5 +1,6 @@
 """Every metric is scikit-learn's, for any weights, and undefined where scikit-learn's is."""
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,10 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import UndefinedMetricWarning
 
 from harness import shelf
-from harness.samples import SHIPPED, Predictions
+from harness.contracts import kinds
+from harness.errors import HarnessError
+from harness.predictions import SHIPPED, Predictions, decide
+from harness.samples import Kind
 from harness.statistics.intervals import replicates, resample_weights
 
 METRICS = shelf.names("metrics")
@@ -47,6 +51,10 @@ def value(name: str, cases: Predictions, weights: Any = None) -> float:
     return float(result)
 
 
+def module(name: str) -> Any:
+    return shelf.load("metrics", name)
+
+
 def onehot(column: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     return (column[:, None] == np.arange(classes)).astype(np.int64)
 
@@ -64,6 +72,9 @@ def scikit(name: str, cases: Predictions, weights: NDArray[np.float64]) -> float
         "mcc": lambda: sk.matthews_corrcoef(y, d, **weigh),
         "log_loss": lambda: sk.log_loss(y, p, labels=labels, **weigh),
         "majority_rate": lambda: dummy.fit(p, y, **weigh).score(p, y, **weigh),
+        "cohen_kappa": lambda: sk.cohen_kappa_score(y, d, labels=labels, **weigh),
+        "mean_absolute_error": lambda: sk.mean_absolute_error(y, d, **weigh),
+        "exact_match": lambda: sk.accuracy_score(onehot(y, k), onehot(d, k), **weigh),
         "f1": lambda: sk.f1_score(y, d, **chosen, **weigh),
         "sensitivity": lambda: sk.recall_score(y, d, **chosen, **weigh),
         "specificity": lambda: (
@@ -196,7 +207,7 @@ def test_replicates_are_a_plain_loop_over_scikit_learn(name: str, classes: int) 
 
 
 NAN = float("nan")
-RIGHT = set(METRICS) - {"brier", "log_loss", "majority_rate"}
+RIGHT = set(METRICS) - {"brier", "log_loss", "majority_rate", "mean_absolute_error"}
 BOTH, ONES, ZEROS = [0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]
 UP, DOWN, FLAT = [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1], [0.3, 0.3, 0.3, 0.3]
 
@@ -222,7 +233,8 @@ GOLDEN: list[tuple[str, list[int], list[float], dict[str, float]]] = [
         ZEROS,
         FLAT,
         {"accuracy": 1, "specificity": 1, "brier": 0.09, "log_loss": -np.log(0.7)}
-        | {name: NAN for name in ("roc_auc", "average_precision", "sensitivity", "mcc", "f1")},
+        | {name: NAN for name in ("roc_auc", "average_precision", "sensitivity", "mcc", "f1")}
+        | {"cohen_kappa": NAN},
     ),
     ("one case", [1], [0.75], {"accuracy": 1, "sensitivity": 1, "brier": 1 / 16, "roc_auc": NAN}),
     ("sure and wrong", [0], [1.0], {"log_loss": -np.log(np.finfo(np.float64).eps), "brier": 1}),
@@ -259,16 +271,110 @@ def test_a_weightless_class_is_an_absent_class() -> None:
     assert undefined == {"roc_auc", "average_precision", "specificity", "mcc"}
 
 
-@pytest.mark.parametrize("task", ["binary-class", "multi-class"])
-def test_accuracy_and_roc_auc_are_medmnists(task: str) -> None:
+# Several labels a case
+
+
+def labelled(y_true: Any, probability: Any, decision: Any = None) -> Predictions:
+    """(n, labels) each; decided at 0.5 unless a decision is given."""
+    probability = np.asarray(probability, dtype=np.float64)
+    made = table(np.zeros(len(probability)), probability)
+    return dataclasses.replace(
+        made,
+        kind="multilabel",
+        y_true=np.asarray(y_true, dtype=np.int64),
+        decision=decide(probability, "multilabel", 0.5) if decision is None else decision,
+    )
+
+
+def of_labels(name: str, cases: Predictions, weights: NDArray[np.float64]) -> float:
+    """Scikit-learn's: of all labels at once for exact_match, else the mean of each label's own."""
+    if name == "exact_match":
+        return float(sk.accuracy_score(cases.y_true, cases.decision, sample_weight=weights))
+    binary = [
+        table(cases.y_true[:, k], cases.probability[:, k], cases.decision[:, k])
+        for k in range(len(cases.classes))
+    ]
+    return float(np.mean([scikit(name, each, weights) for each in binary]))
+
+
+@pytest.mark.parametrize("name", [m for m in METRICS if "multilabel" in kinds(module(m))])
+@quickly
+@given(data=st.data())
+def test_a_metric_of_labels_is_the_mean_of_scikit_learns(name: str, data: st.DataObject) -> None:
+    n, labels = data.draw(st.integers(2, 20)), data.draw(st.integers(1, 4))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    y_true = rng.integers(2, size=(n, labels))
+    y_true[0], y_true[1] = 0, 1  # every label has a case with it and one without
+    probability = rng.integers(0, 5, size=(n, labels)) / 4
+    decision = rng.integers(2, size=(n, labels)) if data.draw(st.booleans()) else None
+    weights = drawn_weights(data, n) + 0.25
+    cases = labelled(y_true, probability, decision)
+    assert value(name, cases, weights) == EXACT(of_labels(name, cases, weights))
+
+
+def test_a_label_that_no_case_has_is_undefined_where_scikit_learn_has_no_answer() -> None:
+    cases = labelled([[0, 1], [0, 0], [0, 1]], [[0.2, 0.7], [0.1, 0.6], [0.4, 0.1]])
+    asked = [name for name in METRICS if "multilabel" in kinds(module(name))]
+    undefined = {name for name in asked if np.isnan(value(name, cases))}
+    assert undefined == {"roc_auc", "average_precision", "sensitivity", "f1"}
+    assert value("balanced_accuracy", cases) == EXACT(np.mean([1, (0 + 0.5) / 2]))
+
+
+# Grades
+
+
+@quickly
+@given(cases=predictions(), data=st.data(), weighting=st.sampled_from(["linear", "quadratic"]))
+def test_kappa_of_grades_is_scikit_learns(
+    cases: Predictions, data: st.DataObject, weighting: str
+) -> None:
+    weights, labels = drawn_weights(data, len(cases)), list(range(len(cases.classes)))
+    graded = dataclasses.replace(cases, kind="ordinal")
+    [ours] = module("cohen_kappa").measure(graded, weights[None], weighting=weighting)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = sk.cohen_kappa_score(
+            cases.y_true, cases.decision, labels=labels, weights=weighting, sample_weight=weights
+        )
+    assert ours == EXACT(theirs, nan_ok=True)
+    if weighting == "quadratic":
+        assert value("cohen_kappa", graded, weights) == EXACT(ours, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("weighting", "sentence"),
+    [("cubic", "must be one of auto, none"), ("linear", "must be none for classes without order")],
+)
+def test_a_kappa_that_cannot_be_is_one_sentence(weighting: str, sentence: str) -> None:
+    cases = table([0, 1, 2], np.eye(3))
+    with pytest.raises(HarnessError, match=sentence):
+        module("cohen_kappa").measure(cases, np.ones((1, 3)), weighting=weighting)
+
+
+# MedMNIST's own
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "kind"),
+    [
+        ("binary-class", 2, "nominal"),
+        ("multi-class", 4, "nominal"),
+        ("ordinal-regression", 5, "ordinal"),
+        ("multi-label, binary-class", 3, "multilabel"),
+    ],
+)
+def test_accuracy_and_roc_auc_are_medmnists(task: str, classes: int, kind: Kind) -> None:
     from medmnist.evaluator import getACC, getAUC
 
-    classes = 2 if task == "binary-class" else 4
     rng = np.random.default_rng(3)
-    y_true = rng.integers(classes, size=200)
-    raw = rng.integers(1, 9, size=(200, classes)) + 3 * onehot(y_true, classes)
-    probability = raw / raw.sum(axis=1, keepdims=True)
-    cases = table(y_true, probability)
-    labels = y_true[:, None]
-    assert value("accuracy", cases) == getACC(labels, probability, task)
+    if kind == "multilabel":
+        labels = rng.integers(2, size=(200, classes))
+        probability = (rng.integers(1, 9, size=labels.shape) + 3 * labels) / 13
+        cases = labelled(labels, probability)
+    else:
+        labels = rng.integers(classes, size=(200, 1))
+        raw = rng.integers(1, 9, size=(200, classes)) + 3 * onehot(labels[:, 0], classes)
+        probability = raw / raw.sum(axis=1, keepdims=True)
+        cases = dataclasses.replace(table(labels[:, 0], probability), kind=kind)
+    assert value("accuracy", cases) == EXACT(getACC(labels, probability, task))
     assert value("roc_auc", cases) == EXACT(getAUC(labels, probability, task))

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.samples import SHIPPED, Predictions, Samples
+from harness.predictions import SHIPPED, Predictions
+from harness.samples import Samples
 
 
 def samples(targets: list[int], **changes: Any) -> Samples:

@@ -10,14 +10,18 @@ import pytest
 import sklearn.metrics as sk
 
 from harness import shelf
+from harness.contracts import kinds
 from harness.errors import HarnessError
+from harness.predictions import SHIPPED, Predictions
 from harness.record import Measurement, Record, as_json, measurement_from_json
-from harness.samples import SHIPPED, Predictions
 from harness.score import score, warn
 from harness.statistics import intervals
 from harness.suite import Interval, MetricSpec, Policy
 
-METRICS = tuple(MetricSpec(name=name) for name in shelf.names("metrics") if name != "majority_rate")
+ASKED = [name for name in shelf.names("metrics") if name != "majority_rate"]
+METRICS = tuple(
+    MetricSpec(name=name) for name in ASKED if "nominal" in kinds(shelf.load("metrics", name))
+)
 ONE_CLASS = {"roc_auc", "average_precision", "f1", "sensitivity", "specificity"}
 POLICY = Policy()
 

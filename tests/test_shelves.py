@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from harness import shelf
 from harness.errors import HarnessError
+from harness.predictions import SHIPPED, Predictions
 from harness.report import Recipe, render
-from harness.samples import SHIPPED, Predictions
 
 FILES = [(kind, name) for kind in shelf.SHELVES for name in shelf.names(kind)]
 KEYWORD, REST = Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD

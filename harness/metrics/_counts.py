@@ -6,39 +6,40 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Counts:
-    """Weight of the cases of each class, (resamples, classes): true, decided, and both."""
+    """Weight of the cases of each class, (resamples, classes): true, decided, and both.
+
+    `other` is that of the cases that are not of the class, exactly 0 where there are none.
+    """
 
     true: Array
     decided: Array
     hit: Array
+    other: Array
 
     @property
     def total(self) -> Array:
         """Weight of all cases, (resamples, 1)."""
-        total: Array = self.true.sum(axis=1, keepdims=True)
-        return total
+        return (self.true + self.other)[:, :1]
 
 
 def counts(predictions: Predictions, weights: Array) -> Counts:
     """The margins and the diagonal of the confusion matrix of each resample."""
-    classes = np.arange(len(predictions.classes))
-    true = predictions.y_true[:, None] == classes
-    decided = predictions.decision[:, None] == classes
-    table = weights @ np.hstack([true, decided, true & decided]).astype(np.float64)
-    return Counts(*np.hsplit(table, 3))
+    true, decided = predictions.truth, predictions.decided
+    table = weights @ np.hstack([true, decided, true & decided, ~true]).astype(np.float64)
+    return Counts(*np.hsplit(table, 4))
 
 
 def positives(predictions: Predictions) -> list[int]:
-    """The classes that count as positive, one at a time: of two the second, of more each."""
+    """What counts as positive, one at a time: of two classes the second, of more or labels each."""
     classes = len(predictions.classes)
-    return [1] if classes == 2 else list(range(classes))
+    return [1] if classes == 2 and predictions.kind != "multilabel" else list(range(classes))
 
 
 def macro(predictions: Predictions, of_class: Callable[[int], Array]) -> Array:

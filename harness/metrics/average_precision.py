@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import macro, ratio
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 TASKS = ("classify",)
 UNIT = "1"
@@ -20,7 +20,7 @@ def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[n
     """
     return macro(
         predictions,
-        lambda k: _area(predictions.y_true == k, predictions.probability[:, k], weights),
+        lambda k: _area(predictions.truth[:, k], predictions.probability[:, k], weights),
     )
 
 

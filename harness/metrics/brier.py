@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import positives, weighted_mean
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 TASKS = ("classify",)
 UNIT = "1"
@@ -17,8 +17,11 @@ def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[n
     """(resamples, n) weights -> (resamples,); NaN without weight.
 
     Binary: of the positive class alone, so in [0, 1]. More classes: summed over them, so in [0, 2].
+    Labels: the mean over them, in [0, 1].
     """
     counted = positives(predictions)
-    truth = predictions.y_true[:, None] == counted
-    distance = (predictions.probability[:, counted] - truth) ** 2
-    return weighted_mean(distance.sum(axis=1), weights)
+    distance = (predictions.probability[:, counted] - predictions.truth[:, counted]) ** 2
+    total = distance.sum(axis=1)
+    return weighted_mean(
+        total / len(counted) if predictions.kind == "multilabel" else total, weights
+    )

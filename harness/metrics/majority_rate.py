@@ -1,10 +1,13 @@
-"""Share of the commonest true class: the accuracy of always answering it."""
+"""Share of the commonest true class: the accuracy of always answering it.
+
+Of several labels a case, the mean over labels of having it or not, whichever is commoner.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import counts, ratio
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 TASKS = ("classify",)
 UNIT = "1"
@@ -16,4 +19,7 @@ PER_CLASS = False
 def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """(resamples, n) weights -> (resamples,); NaN without weight."""
     found = counts(predictions, weights)
+    if predictions.kind == "multilabel":
+        commoner = np.maximum(found.true, found.other)
+        return ratio(commoner.mean(axis=1), found.total[:, 0])
     return ratio(found.true.max(axis=1), found.total[:, 0])

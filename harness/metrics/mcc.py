@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import counts, ratio
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 TASKS = ("classify",)
+KINDS = ("nominal", "ordinal")
 UNIT = "1"
 BETTER = "higher"
 NEEDS = "cases of at least two classes"
@@ -19,7 +20,7 @@ def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[n
     A constant decision correlates with nothing: 0.
     """
     found = counts(predictions, weights)
-    total = found.total[:, 0]
+    total = found.true.sum(axis=1)
     covariance = found.hit.sum(axis=1) * total - (found.true * found.decided).sum(axis=1)
     spread_true, spread_decided = _spread(found.true), _spread(found.decided)
     correlation = ratio(covariance, np.sqrt(spread_true * spread_decided))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import counts, macro, ratio
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 TASKS = ("classify",)
 UNIT = "1"

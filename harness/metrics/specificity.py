@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import counts, macro, ratio
-from harness.samples import Predictions
+from harness.predictions import Predictions
 
 TASKS = ("classify",)
 UNIT = "1"
@@ -19,7 +19,6 @@ def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[n
     NaN where one of the classes taken as positive has all the cases.
     """
     found = counts(predictions, weights)
-    negative = found.total - found.true
     false_positive = found.decided - found.hit
-    share = ratio(negative - false_positive, negative)
+    share = ratio(found.other - false_positive, found.other)
     return macro(predictions, lambda k: share[:, k])

@@ -6,8 +6,8 @@ from harness.baselines import Entry, shipped
 from harness.compare import difference
 from harness.errors import HarnessError
 from harness.gate import incomparable
+from harness.predictions import Predictions
 from harness.record import Record, as_json, read_record
-from harness.samples import Predictions
 from harness.text import columns
 from harness.verbs._scope import Answer, Scope
 

@@ -3,6 +3,8 @@
 from harness import reading
 from harness.environment import kind_of_device
 from harness.execute import execute
+from harness.folds import join
+from harness.plan import Run, folds
 from harness.progress import Progress
 from harness.record import Record
 from harness.text import columns, number
@@ -38,21 +40,36 @@ def _all(
     scope: Scope, records: list[Record], progress: Progress, *, fresh: bool, debug: bool
 ) -> None:
     """Add the record of each Run to `records`, one after the other."""
-    for index, each in enumerate(scope.runs, 1):
-        progress.say(f"[{index}/{len(scope.runs)}] {each.id}")
-        record = execute(
-            scope.suite,
-            each,
-            scope.digests(each),
-            root=scope.root,
-            runs=scope.place,
-            progress=progress,
-            fresh=fresh,
-            debug=debug,
-        )
-        if record.status == "failed":
-            progress.warn(f"{each.id} failed: {record.error}")
-        records.append(record)
+    parts = [(each, folds(scope.suite, each)) for each in scope.runs]
+    count, total = 0, sum(len(several) for _, several in parts)
+    for whole, several in parts:
+        found = []
+        for each in several:
+            count += 1
+            progress.say(f"[{count}/{total}] {each.id}")
+            record = execute(
+                scope.suite,
+                each,
+                scope.digests(each),
+                root=scope.root,
+                runs=scope.place,
+                progress=progress,
+                fresh=fresh,
+                debug=debug,
+            )
+            if record.status == "failed":
+                progress.warn(f"{each.id} failed: {record.error}")
+            found.append(record)
+        records.append(_joined(scope, whole, several, found))
+
+
+def _joined(scope: Scope, whole: Run, several: list[Run], records: list[Record]) -> Record:
+    """The record of a seed: of its folds together, or the first one that failed."""
+    if several == [whole]:
+        return records[0]
+    places = [(each, scope.folder(each)) for each in several]
+    record = join(scope.suite, whole, scope.digests(whole), places, scope.folder(whole))
+    return record or next(record for record in records if record.status != "ok")
 
 
 def _answer(scope: Scope, records: list[Record], code: int) -> Answer:

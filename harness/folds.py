@@ -1,0 +1,103 @@
+"""Folds of one seed as one checkpoint: their test cases joined, each once, before any metric."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import disk, store
+from harness.plan import Run
+from harness.predictions import Predictions
+from harness.record import Record, as_json, measurement_from_json, read_record
+from harness.score import score, warn
+from harness.suite import Suite
+
+SIZES = ("export", "time")
+"""Steps whose rows do not depend on the cases: those of the first fold stand for all."""
+
+
+def join(
+    suite: Suite,
+    run: Run,
+    digests: Mapping[str, str],
+    parts: Sequence[tuple[Run, Path]],
+    folder: Path,
+) -> Record | None:
+    """Write the joined record of `run` into `folder`, from the folders of its folds.
+
+    None, and no record, where a fold is not finished: a seed with a fold missing is none.
+    """
+    records = [read_record(place / "record.json") for _, place in parts if _finished(place)]
+    path = folder / "record.json"
+    with disk.locked(folder, lambda: None):
+        if len(records) < len(parts) or any(record.status != "ok" for record in records):
+            path.unlink(missing_ok=True)
+            return None
+        if path.is_file() and read_record(path).digests == digests:
+            return read_record(path)
+        path.unlink(missing_ok=True)
+        tables = [_predictions(place) for _, place in parts]
+        table = Predictions.concatenated(tables)
+        disk.write(folder / "predictions.parquet", table.to_parquet())
+        record = _record(suite, run, digests, records, table, parts[0])
+        disk.write_json(path, as_json(record))
+        return record
+
+
+def _finished(place: Path) -> bool:
+    return (place / "record.json").is_file()
+
+
+def _predictions(place: Path) -> Predictions:
+    path = place / "predictions.parquet"
+    return Predictions.from_parquet(path.read_bytes(), str(path))
+
+
+def _record(
+    suite: Suite,
+    run: Run,
+    digests: Mapping[str, str],
+    records: Sequence[Record],
+    table: Predictions,
+    first: tuple[Run, Path],
+) -> Record:
+    steps = store.State.open(first[1], first[0]).steps
+    rows = [row for step in SIZES for row in steps[step].get("measurements", [])]
+    about = {key: value for key, value in records[0].run.items() if key != "fold"}
+    dirty = [record.environment.get("dirty") for record in records]
+    return Record(
+        run={**about, "id": run.id},
+        status="ok",
+        measurements=(
+            *map(measurement_from_json, rows),
+            *score(table, suite.metrics, suite.policy),
+        ),
+        selection=_selection(records),
+        environment={
+            **records[0].environment,
+            "dirty": True if True in dirty else None if None in dirty else False,
+        },
+        warnings=(
+            *warn(table),
+            *(warning for record in records for warning in record.warnings),
+        ),
+        seconds={
+            step: round(sum(record.seconds.get(step, 0.0) for record in records), 3)
+            for step in records[0].seconds
+        },
+        digests=digests,
+    )
+
+
+def _selection(records: Sequence[Record]) -> dict[str, Any]:
+    """What the folds have in common, and the epoch that each is measured at."""
+    first = records[0].selection
+    shared = {
+        key: value
+        for key, value in first.items()
+        if all(record.selection.get(key) == value for record in records)
+    }
+    return {
+        **shared,
+        "folds": len(records),
+        "fold_epochs": [record.selection.get("epoch") for record in records],
+    }

@@ -1,0 +1,201 @@
+"""Predictions, the waist: what a model made of samples, a row a case."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.samples import Kind
+
+SHIPPED = "onnx-fp32"
+"""The variant that ships, and that every unqualified quality row is about."""
+ELSEWHERE = "test@"
+"""Before the name of another dataset: the split of its test cases."""
+
+
+class Units(NamedTuple):
+    """What is resampled and counted, and the code (n,) of the one that each case belongs to."""
+
+    over: str
+    codes: NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """A row a case of a classification task, columns as arrays of length n.
+
+    probability: (n, classes) float64, rows summing to 1; binary is widened to two columns.
+    y_true, decision: (n,) class indices, decided by `decide`.
+    groups: column name -> (n,) str, "" where unknown.
+    Of kind multilabel, y_true and decision are (n, classes) of 0 and 1, and no row sums to 1.
+    """
+
+    classes: tuple[str, ...]
+    id: NDArray[Any]
+    split: NDArray[Any]
+    variant: NDArray[Any]
+    y_true: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    decision: NDArray[np.int64]
+    subject: NDArray[Any] | None = None
+    groups: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
+    kind: Kind = "nominal"
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """(n, classes): which classes are true."""
+        return self._indicated(self.y_true)
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """(n, classes): which classes are decided."""
+        return self._indicated(self.decision)
+
+    def _indicated(self, column: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = (
+            column == 1 if column.ndim == 2 else column[:, None] == np.arange(len(self.classes))
+        )
+        return found
+
+    def units(self, over: str) -> "Units":
+        """What is resampled: subjects where asked for and known, else images."""
+        if self.subject is None or over != "subject":
+            return Units("image", np.arange(len(self)))
+        return Units("subject", np.unique(self.subject, return_inverse=True)[1])
+
+    def where(self, mask: NDArray[Any]) -> "Predictions":
+        """The rows of a boolean mask or an index array."""
+        return dataclasses.replace(
+            self,
+            id=self.id[mask],
+            split=self.split[mask],
+            variant=self.variant[mask],
+            y_true=self.y_true[mask],
+            probability=self.probability[mask],
+            decision=self.decision[mask],
+            subject=None if self.subject is None else self.subject[mask],
+            groups={name: column[mask] for name, column in self.groups.items()},
+        )
+
+    def select(self, split: str, variant: str = SHIPPED) -> "Predictions":
+        """The rows of one split and variant."""
+        return self.where((self.split == split) & (self.variant == variant))
+
+    def one_against_rest(self, k: int) -> "Predictions":
+        """Class `k` as the positive of a binary task, decided as the whole task was decided."""
+        positive = self.probability[:, k]
+        return dataclasses.replace(
+            self,
+            classes=(f"not {self.classes[k]}", self.classes[k]),
+            y_true=self.truth[:, k].astype(np.int64),
+            probability=np.stack([1 - positive, positive], axis=1),
+            decision=self.decided[:, k].astype(np.int64),
+            kind="nominal",
+        )
+
+    @classmethod
+    def concatenated(cls, parts: Sequence["Predictions"]) -> "Predictions":
+        """The rows of all parts, which are of the same classes.
+
+        Subjects and groups are the first's; a part that does not know them has "" there.
+        """
+        first = parts[0]
+
+        def column(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        def told(of: Callable[[Predictions], NDArray[Any] | None]) -> NDArray[Any]:
+            columns = [(of(part), len(part)) for part in parts]
+            return np.concatenate([np.full(n, "") if a is None else a for a, n in columns])
+
+        return cls(
+            classes=first.classes,
+            kind=first.kind,
+            **{name: column(name) for name in (*_PLAIN, *_BY_CASE, "probability")},
+            subject=None if first.subject is None else told(lambda part: part.subject),
+            groups={g: told(lambda part, g=g: part.groups.get(g)) for g in first.groups},  # type: ignore[misc]
+        )
+
+    def to_parquet(self) -> bytes:
+        """One Parquet file: a column a field, `p0`, `p1` ..., `group.NAME`; classes as metadata.
+
+        Of several labels a case, `y_true0`, `decision0` ... are a column a label.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        for name in _BY_CASE:
+            columns |= _spread(name, getattr(self, name))
+        if self.subject is not None:
+            columns["subject"] = self.subject
+        columns |= {f"group.{name}": column for name, column in self.groups.items()}
+        columns |= _spread("p", self.probability)
+        about = {_CLASSES: json.dumps(self.classes), _KIND: self.kind}
+        table = pa.table(columns).replace_schema_metadata(about)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_parquet(cls, data: bytes, name: str) -> "Predictions":
+        """The inverse of `to_parquet`; `name` is what a HarnessError calls the file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(io.BytesIO(data))
+            about = table.schema.metadata or {}
+            classes = tuple(json.loads(about[_CLASSES.encode()]))
+            kind = about.get(_KIND.encode(), b"nominal").decode()
+            columns = {key: table[key].to_numpy() for key in table.column_names}
+            labels = len(classes) if kind == "multilabel" else 0
+            return cls(
+                classes=classes,
+                kind=kind,
+                **{key: columns[key] for key in _PLAIN},
+                **{key: _gathered(columns, key, labels) for key in _BY_CASE},
+                probability=_gathered(columns, "p", len(classes)),
+                subject=columns.get("subject"),
+                groups={k[6:]: v for k, v in columns.items() if k.startswith("group.")},
+            )
+        except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
+            raise HarnessError(f"{name} must be predictions in Parquet, got {error}") from None
+
+
+def decide(probability: NDArray[np.float64], kind: Kind, threshold: float) -> NDArray[np.int64]:
+    """(n, classes) probabilities -> decisions, as the columns of `Predictions` hold them.
+
+    p > threshold for two classes and for each label, argmax for more.
+    """
+    if kind == "multilabel":
+        return (probability > threshold).astype(np.int64)
+    binary = probability.shape[1] == 2
+    decided = probability[:, 1] > threshold if binary else probability.argmax(axis=1)
+    return decided.astype(np.int64)
+
+
+def _spread(name: str, column: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    if column.ndim == 1:
+        return {name: column}
+    return {f"{name}{k}": column[:, k] for k in range(column.shape[1])}
+
+
+def _gathered(columns: Mapping[str, NDArray[Any]], name: str, width: int) -> NDArray[Any]:
+    """The inverse of `_spread`; a width of 0 is one column without a number."""
+    if not width:
+        return columns[name]
+    return np.stack([columns[f"{name}{k}"] for k in range(width)], axis=1)
+
+
+_PLAIN = ("id", "split", "variant")
+_BY_CASE = ("y_true", "decision")
+_CLASSES, _KIND = "harness.classes", "harness.kind"
