@@ -1,0 +1,129 @@
+"""Columns of a user's table, from a CSV or an `.npz`: text by name, labels as class indices."""
+
+import csv
+import dataclasses
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.samples import Kind
+
+BETWEEN = "|"
+"""What stands between the labels of one case."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Columns:
+    """A row a case; every array has as many rows."""
+
+    path: Path
+    arrays: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def fault(self, wanted: str, got: str) -> HarnessError:
+        """The sentence of an error in this file."""
+        return HarnessError(f"{self.path} must have {wanted}, got {got}")
+
+    def array(self, name: str) -> NDArray[Any]:
+        """As it is. Raises HarnessError where there is none."""
+        if name not in self.arrays:
+            raise self.fault(f"a column {name!r}", ", ".join(self.arrays))
+        return self.arrays[name]
+
+    def take(self, name: str) -> NDArray[Any]:
+        """(n,) str. Raises HarnessError for an array of more than one value a case."""
+        found = self.array(name)
+        if found.ndim != 1:
+            raise self.fault(f"one value a case in {name!r}", f"shape {found.shape}")
+        return found.astype(str)
+
+    def targets(
+        self, name: str, classes: Sequence[str], kind: Kind
+    ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """Class names, and class indices (n,) or, of kind multilabel, 0 and 1 (n, classes).
+
+        Raises HarnessError for a label that `classes` does not have, and for fewer than two.
+        """
+        if kind == "multilabel":
+            return self._labels(name, classes)
+        found = self.take(name)
+        listed = tuple(classes) or tuple(_sorted(set(found.tolist())))
+        if len(listed) < 2:
+            raise self.fault(f"two classes or more in {name!r}", ", ".join(listed))
+        numbered = {str(k): k for k in range(len(listed))} if classes else {}
+        index = numbered | {label: k for k, label in enumerate(listed)}
+        unknown = sorted(set(found.tolist()) - index.keys())
+        if unknown:
+            raise self.fault(f"labels {', '.join(listed)} in {name!r}", repr(unknown[0]))
+        return listed, np.array([index[label] for label in found.tolist()], dtype=np.int64)
+
+    def _labels(
+        self, name: str, classes: Sequence[str]
+    ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        array = self.array(name)
+        if array.ndim == 2:
+            if not np.isin(array, (0, 1)).all():
+                raise self.fault(f"0 and 1 in {name!r}", f"{array.min()} to {array.max()}")
+            listed = tuple(classes) or tuple(f"label {k}" for k in range(array.shape[1]))
+            if len(listed) != array.shape[1]:
+                raise self.fault(f"{len(listed)} columns in {name!r}", f"{array.shape[1]}")
+            return listed, array.astype(np.int64)
+        cases = [set(filter(None, text.split(BETWEEN))) for text in self.take(name).tolist()]
+        listed = tuple(classes) or tuple(_sorted(set().union(*cases)))
+        unknown = sorted(set().union(*cases) - set(listed))
+        if unknown:
+            raise self.fault(f"labels {', '.join(listed)} in {name!r}", repr(unknown[0]))
+        rows = [[int(label in case) for label in listed] for case in cases]
+        return listed, np.array(rows, dtype=np.int64)
+
+
+def _sorted(labels: set[str]) -> list[str]:
+    """Numbers by value, before all else by letters."""
+    return sorted(
+        labels,
+        key=lambda label: (not label.isdecimal(), int(label) if label.isdecimal() else 0, label),
+    )
+
+
+def read_csv(path: Path) -> Columns:
+    """Text columns of a CSV with a header. Raises HarnessError where it is none, or has no row."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise HarnessError(f"{path} must be a CSV in UTF-8, got {error}") from None
+    rows = [row for row in rows if row]
+    if len(rows) < 2:
+        raise HarnessError(f"{path} must have a header and rows, got {len(rows)} lines")
+    header, *cases = rows
+    if len(set(header)) < len(header):
+        raise HarnessError(f"{path} must name each column once, got {', '.join(header)}")
+    for number, row in enumerate(cases, 2):
+        if len(row) != len(header):
+            raise HarnessError(
+                f"{path} must have {len(header)} values a row, got {len(row)} in row {number}"
+            )
+    columns = [np.array(column) for column in zip(*cases, strict=True)]
+    return Columns(path, dict(zip(header, columns, strict=True)))
+
+
+def read_npz(path: Path) -> Columns:
+    """The arrays of an `.npz`, none pickled. Raises HarnessError where rows do not agree."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise HarnessError(f"{path} must be an .npz of plain arrays, got: {error}") from None
+    sizes = {name: array.shape[0] if array.ndim else 0 for name, array in arrays.items()}
+    if not sizes or len(set(sizes.values())) > 1 or 0 in sizes.values():
+        got = ", ".join(f"{name} {size}" for name, size in sizes.items()) or "no array"
+        raise HarnessError(f"{path} must have arrays of as many rows, at least one, got {got}")
+    return Columns(path, arrays)

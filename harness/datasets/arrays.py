@@ -1,0 +1,135 @@
+"""One's own images: arrays of an `.npz`, or files that a CSV lists, without a line of code."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets import _images
+from harness.datasets._columns import Columns, read_csv, read_npz
+from harness.errors import HarnessError
+from harness.samples import Kind, Samples
+
+SOURCE = {"url": "one's own", "licence": "one's own", "citation": "none given"}
+
+SPLITS = ("train", "val", "test", "all")
+
+
+def fingerprint(root: Path | None, *, file: str, image: str = "image", **args: Any) -> str:
+    """A sha256 of the file and, of a CSV, of the images that it lists.
+
+    Raises HarnessError where one of them is missing.
+    """
+    path = _place(root, file)
+    digest = hashlib.sha256(path.read_bytes())
+    if path.suffix == ".csv":
+        for name in read_csv(path).take(image):
+            digest.update(_images.content(path.parent / name))
+    return digest.hexdigest()
+
+
+def load(
+    split: str,
+    root: Path | None,
+    *,
+    file: str,
+    image: str = "image",
+    label: str = "label",
+    subject: str = "",
+    groups: Sequence[str] = (),
+    official: str = "",
+    classes: Sequence[str] = (),
+    kind: str = "nominal",
+    layout: str = "",
+    white: float = 0.0,
+) -> Samples:
+    """The cases of `split`, or all of them, in the order of `file` below `root`.
+
+    `file` is an `.npz` of arrays with a row a case, or a `.csv` with a header. Its columns:
+
+    * `image`: in an `.npz` the images, `layout` HW, HWC, CHW, DHW or CDHW after the case axis; by
+      default HW, DHW or CDHW by the number of axes, and HWC where the last of three has size 3. In
+      a `.csv` the name of a file beside it: PNG, JPEG or TIFF by pillow, or `.npy`, of one size.
+    * `label`: the name or number of a class; of kind multilabel the names between `|`, or 0 and 1
+      in an `.npz` (n, labels).
+    * `subject` and `groups`: whom a case is of, and what else is known; "" where it is not.
+    * `official`: train, val or test, for data that is divided already.
+
+    `classes` names the classes in the order of their numbers; by default they are the labels found,
+    sorted. `kind` is nominal, ordinal or multilabel. `white` is the value that counts as 1: by
+    default the largest of an integer type, and 1 for floats.
+
+    Raises HarnessError, naming the file, where any of this does not hold, and where a subject is in
+    two parts of an official split.
+    """
+    if split not in SPLITS:
+        raise HarnessError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    path = _place(root, file)
+    columns = read_csv(path) if path.suffix == ".csv" else read_npz(path)
+    subjects = columns.take(subject) if subject else None
+    chosen = _chosen(columns, split, official, subjects)
+    names, targets = columns.targets(label, classes, _kind(kind))
+    if path.suffix == ".csv":
+        pixels = _images.read([path.parent / name for name in columns.take(image)[chosen]])
+    else:
+        pixels = _images.arranged(columns.array(image), layout, path)[chosen]
+    return Samples(
+        split=split,
+        ids=np.char.add("case-", chosen.astype(str)),
+        pixels=pixels,
+        targets=targets[chosen],
+        classes=names,
+        subjects=None if subjects is None else subjects[chosen],
+        groups={name: columns.take(name)[chosen] for name in groups},
+        kind=_kind(kind),
+        full_scale=white or _images.white(pixels),
+    )
+
+
+def _place(root: Path | None, file: str) -> Path:
+    path = (root or Path()) / file
+    if path.suffix not in (".npz", ".csv") or not path.is_file():
+        raise HarnessError(
+            f"file must be an .npz or .csv below the data root, got {path}; name the root by --data"
+        )
+    return path
+
+
+def _kind(kind: str) -> Kind:
+    for known in get_args(Kind):
+        if kind == known:
+            found: Kind = known
+            return found
+    raise HarnessError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
+
+
+def _chosen(
+    columns: Columns, split: str, official: str, subjects: NDArray[Any] | None
+) -> NDArray[np.int64]:
+    """The rows of `split`."""
+    if split == "all":
+        return np.arange(len(columns))
+    if not official:
+        raise HarnessError(
+            f"{columns.path} must be divided, got no split; name its column in args.official, or "
+            'declare split = { by = "subject", test = 0.2, val = 0.1 } in the suite'
+        )
+    parts = columns.take(official)
+    unknown = sorted(set(parts.tolist()) - set(SPLITS[:3]))
+    if unknown:
+        raise columns.fault(f"train, val or test in {official}", repr(unknown[0]))
+    if subjects is not None:
+        _refuse_leak(columns, subjects, parts)
+    return np.flatnonzero(parts == split)
+
+
+def _refuse_leak(columns: Columns, subjects: NDArray[Any], parts: NDArray[Any]) -> None:
+    where: dict[str, str] = {}
+    for person, part in zip(subjects.tolist(), parts.tolist(), strict=True):
+        if person and where.setdefault(person, part) != part:
+            raise columns.fault(
+                "each subject in one split", f"{person!r} in {where[person]} and {part}"
+            )
