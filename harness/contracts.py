@@ -88,6 +88,16 @@ class Backend(Protocol):
     def open(self, servable: Servable, device: str, precision: str, threads: int) -> Session: ...
 
 
+class Format(Protocol):
+    """`formats/NAME.py`: predictions in somebody else's file. Either function, or both."""
+
+    def read(self, path: Path, suite: Any, root: Path | None) -> Predictions:
+        """The predictions of a file, joined to the labels that the suite's data has."""
+
+    def write(self, predictions: Predictions, folder: Path, **args: Any) -> Path:
+        """Write a file into `folder` and return where it is."""
+
+
 class Section(Protocol):
     """`report/NAME.py`."""
 

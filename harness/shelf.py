@@ -14,7 +14,7 @@ from typing import Any
 from harness.errors import HarnessError
 
 PACKAGE = Path(__file__).parent
-SHELVES = ("models", "datasets", "metrics", "backends", "report")
+SHELVES = ("models", "datasets", "metrics", "backends", "formats", "report")
 
 
 def names(shelf: str) -> list[str]:

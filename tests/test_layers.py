@@ -30,7 +30,7 @@ FLOORS = (
     {"rules"},
     {"reading", "store"},
     {"fit", "export", "predict", "score", "latency", "weights", "baselines"},
-    {"compare", "standings", "job", "folds"},
+    {"compare", "standings", "job", "folds", "formats"},
     {"gate", "steps", "report"},
     {"execute"},
     {"verbs"},

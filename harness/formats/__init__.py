@@ -1,0 +1,1 @@
+"""Predictions in other people's files, a format a file: see `contracts.Format`."""
