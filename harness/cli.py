@@ -1,18 +1,14 @@
 """The command line: the verbs and exit codes, nothing else. A verb imports what it needs."""
 
-import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from harness.errors import HarnessError
+from harness.verbs import _data
 from harness.verbs import _options as of
 from harness.verbs._ending import Verbs, end
-
-if TYPE_CHECKING:
-    from harness.verbs._scope import Answer, Globs, Scope
+from harness.verbs._frame import give, opened, root
 
 app = typer.Typer(
     cls=Verbs,
@@ -33,7 +29,7 @@ def list_(
     """What there is: suites and shelves, with the reason where something is unavailable."""
     from harness.verbs.list import listing
 
-    _print(listing(shelf), as_json)
+    give(listing(shelf), as_json)
 
 
 @app.command()
@@ -54,8 +50,8 @@ def plan(
     from harness.verbs.plan import planned
 
     globs = (dataset, model, seed, device)
-    scope = _scope(suite, globs, data, runs, sets=set_ or (), smoke=smoke)
-    _print(planned(scope), as_json)
+    scope = opened(suite, globs, data, runs, sets=set_ or (), smoke=smoke)
+    give(planned(scope), as_json)
 
 
 @app.command()
@@ -78,8 +74,8 @@ def run(
     from harness.verbs import run as verb
 
     globs = (dataset, model, seed, device)
-    scope = _scope(suite, globs, data, out, sets=set_ or (), smoke=smoke)
-    _print(verb.run(scope, fresh=fresh, quiet=quiet, debug=debug), as_json)
+    scope = opened(suite, globs, data, out, sets=set_ or (), smoke=smoke)
+    give(verb.run(scope, fresh=fresh, quiet=quiet, debug=debug), as_json)
 
 
 @app.command()
@@ -102,8 +98,8 @@ def check(
     """
     from harness.verbs import check as verb
 
-    scope = _scope(suite, (dataset, model, seed, device), data, runs)
-    _print(verb.check(scope, baselines), as_json)
+    scope = opened(suite, (dataset, model, seed, device), data, runs)
+    give(verb.check(scope, baselines), as_json)
 
 
 @app.command()
@@ -123,8 +119,8 @@ def accept(
     """Promote records to baselines, for people to review and commit."""
     from harness.verbs import accept as verb
 
-    scope = _scope(suite, (dataset, model, seed, device), data, runs)
-    _print(verb.accept(scope, baselines, allow_dirty=allow_dirty), as_json)
+    scope = opened(suite, (dataset, model, seed, device), data, runs)
+    give(verb.accept(scope, baselines, allow_dirty=allow_dirty), as_json)
 
 
 @app.command()
@@ -143,8 +139,8 @@ def compare(
     """Two models on the same cases: paired differences with intervals."""
     from harness.verbs import compare as verb
 
-    scope = _scope(suite, (dataset, None, seed, device), data, runs)
-    _print(verb.compare(scope, a, b), as_json)
+    scope = opened(suite, (dataset, None, seed, device), data, runs)
+    give(verb.compare(scope, a, b), as_json)
 
 
 @app.command()
@@ -160,7 +156,10 @@ def report(
     """Write the pages of a recipe, Markdown and one self-contained HTML file."""
     from harness.verbs import report as verb
 
-    _print(verb.report(recipe, _root(data), runs, baselines, out), as_json)
+    give(verb.report(recipe, root(data), runs, baselines, out), as_json)
+
+
+app.add_typer(_data.app, name="data")
 
 
 @app.command()
@@ -168,29 +167,7 @@ def doctor(as_json: of.Json = False, debug: of.Debug = False) -> None:
     """What this machine can measure, and why not the rest."""
     from harness.verbs import doctor as verb
 
-    _print(verb.doctor(), as_json)
-
-
-def _scope(suite: str, globs: "Globs", data: Path | None, place: Path, **changes: Any) -> "Scope":
-    from harness.verbs._scope import open_scope
-
-    return open_scope(suite, globs, _root(data), place, **changes)
-
-
-def _root(data: Path | None) -> Path | None:
-    named = data or (Path(os.environ["HARNESS_DATA"]) if os.environ.get("HARNESS_DATA") else None)
-    if named is not None and not named.is_dir():
-        raise HarnessError(f"--data or HARNESS_DATA must be a folder, got {named}")
-    return named
-
-
-def _print(answer: "Answer", as_json: bool) -> None:
-    """The text, or the data as the last line; then its exit code."""
-    if answer.text:
-        print(answer.text)
-    if as_json:
-        print(json.dumps(answer.data, allow_nan=False))
-    raise typer.Exit(answer.code)
+    give(verb.doctor(), as_json)
 
 
 def main() -> NoReturn:

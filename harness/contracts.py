@@ -20,7 +20,11 @@ class Model(Protocol):
 
 
 class Dataset(Protocol):
-    """`datasets/NAME.py`. Also `SOURCE`: url, licence, citation."""
+    """`datasets/NAME.py`. Also `SOURCE`: url, licence, citation.
+
+    Optionally `remotes(**args) -> tuple[Remote, ...]`, with the arguments of `load`: the published
+    files that it reads, for `data fetch` to bring and `data verify` to check without a decoding.
+    """
 
     SOURCE: Mapping[str, str]
 

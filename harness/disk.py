@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.errors import HarnessError
 
@@ -57,13 +57,55 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
             f"{folder} must be writable, got: {error.strerror}; choose another --out"
         ) from None
     with file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waiting()
-                fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file, waiting)
         for leftover in folder.glob(".*.tmp"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
         yield
+
+
+@contextlib.contextmanager
+def held(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the file `path`, made where there is none; if it is empty in the end, it goes again.
+
+    Whoever holds it may rename or remove it, so that no lock is left behind: who waited meanwhile
+    then holds a new one. Calls `waiting` where another has it first. Raises OSError where it cannot
+    be made.
+    """
+    if fcntl is None:
+        yield
+        return
+    with _grip(path, waiting) as file:
+        try:
+            yield
+        finally:
+            if _is_at(path, file) and not path.stat().st_size:
+                path.unlink()
+
+
+def _grip(path: Path, waiting: Callable[[], None]) -> IO[bytes]:
+    """The file that is at `path` now, locked, not one that was there when the waiting began."""
+    while True:
+        with contextlib.ExitStack() as unless_held:
+            file = unless_held.enter_context(path.open("ab"))
+            _lock(file, waiting)
+            if _is_at(path, file):
+                unless_held.pop_all()
+                return file
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: IO[Any], waiting: Callable[[], None]) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting()
+        fcntl.flock(file, fcntl.LOCK_EX)

@@ -75,7 +75,11 @@ class Job:
 
     def cases(self, split: str) -> Samples:
         """One split of the data, its numeric groups in bands."""
-        samples = self._split(self.dataset, split)
+        declared = self.dataset.split
+        if declared is None:
+            samples = self._read(self.dataset, split)
+        else:
+            samples = part(self._whole, declared, split, self.run.fold)
         asked = self.suite.input(self.run.dataset, self.run.model)
         samples = dataclasses.replace(samples.banded(self.dataset.groups), range=asked.range)
         return samples.first(SMOKE_CASES) if self.suite.smoke else samples
@@ -86,22 +90,31 @@ class Job:
         Raises HarnessError where its images or classes are not of the same kind.
         """
         other = self.suite.datasets[name]
-        samples = self._split(other, "test").banded(other.groups)
+        samples = self._tested(other).banded(other.groups)
         for what in ("shape", "classes", "kind"):
             got, wanted = getattr(samples, what), getattr(self.val, what)
             if got != wanted:
                 own = self.run.dataset
                 raise HarnessError(f"test_on {name} must have {what} {wanted} as {own}, got {got}")
-        return dataclasses.replace(samples, split=f"{ELSEWHERE}{name}", range=self.val.range)
+        samples = dataclasses.replace(samples, split=f"{ELSEWHERE}{name}", range=self.val.range)
+        return samples.first(SMOKE_CASES) if self.suite.smoke else samples
 
-    def _split(self, dataset: Dataset, split: str) -> Samples:
-        """As the data itself divides its cases, or as the suite does."""
-        reader = shelf.load("datasets", dataset.load)
-        official = dataset.split is None
-        found: Samples = reader.load(split if official else WHOLE, self.root, **dataset.args)
+    @cached_property
+    def _whole(self) -> Samples:
+        """All cases of data that has no split of its own."""
+        return self._read(self.dataset, WHOLE)
+
+    def _tested(self, dataset: Dataset) -> Samples:
+        """The test cases of a dataset; with folds, which test each case, all of them."""
         if dataset.split is None:
-            return found
-        return part(found, dataset.split, split, self.run.fold)
+            return self._read(dataset, "test")
+        whole = self._read(dataset, WHOLE)
+        return whole if dataset.split.folds else part(whole, dataset.split, "test", None)
+
+    def _read(self, dataset: Dataset, split: str) -> Samples:
+        reader = shelf.load("datasets", dataset.load)
+        found: Samples = reader.load(split, self.root, **dataset.args)
+        return found
 
     def build(self) -> Any:
         """A new torch module of logits, checked on two blank images."""

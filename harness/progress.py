@@ -47,6 +47,12 @@ class Progress:
             always=row["epoch"] == epochs,
         )
 
+    def received(self, file: str, here: int, total: int | None) -> None:
+        """How many bytes of a file have come, of how many if that is known."""
+        whole = f" of {total / 1e6:,.1f}" if total else ""
+        share = f"  {here / total:.0%}" if total else ""
+        self._now(f"{file}  {here / 1e6:,.1f}{whole} MB{share}", always=here == total)
+
     def close(self) -> None:
         """Leave the terminal as it was."""
         if self.live is not None:

@@ -1,12 +1,15 @@
 """The command line: what each verb prints, how it ends, and what it says when it cannot."""
 
 import dataclasses
+import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,19 +17,59 @@ from typing import Any
 import line
 import numpy as np
 import pytest
+from serving import Site, published
 
 from harness import cli, shelf
+from harness.datasets import _medmnist_files
 from harness.predictions import SHIPPED, Predictions
 from harness.record import read_record
 from harness.verbs import _ending
 
-VERBS = ("list", "plan", "run", "check", "accept", "compare", "report", "doctor")
+VERBS = ("list", "plan", "run", "check", "accept", "compare", "report", "doctor", "data")
 RECIPE = """
 title    = "What was found here"
 suites   = ["line"]
 sections = ["leaderboard", "groups", "classes", "latency", "conditions"]
 from     = "{source}"
 """
+PUBLISHED = """
+title   = "Sets that somebody publishes"
+task    = "classify"
+metrics = ["accuracy"]
+
+[datasets]
+breast    = { load = "medmnist", args = { flag = "breastmnist" } }
+pneumonia = { load = "medmnist", args = { flag = "pneumoniamnist" }, test_on = ["breast"] }
+phantom   = { load = "phantom", args = { dim = 2, size = 28, subjects = 60 } }
+
+[models.flat]
+onnx = "flat.onnx"
+link = "sigmoid"
+
+[latency]
+backends = ["onnxruntime"]
+seconds  = 0
+samples  = 11
+"""
+
+
+def npz() -> bytes:
+    """Twenty gray images of each split, of two classes."""
+    rng, made = np.random.default_rng(0), {}
+    for split in ("train", "val", "test"):
+        made[f"{split}_images"] = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+        made[f"{split}_labels"] = (np.arange(20, dtype=np.uint8) % 2)[:, None]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **made)
+    return buffer.getvalue()
+
+
+def table(url: str) -> dict[str, dict[str, Any]]:
+    """As the package's, of two sets with the same contents; `url` has a place for the flag."""
+    row = {"MD5": hashlib.md5(npz()).hexdigest(), "task": "binary-class", "n_channels": 1}
+    row |= {"label": {"0": "no", "1": "yes"}}
+    flags = ("breastmnist", "pneumoniamnist")
+    return {flag: row | {"url": url.format(flag)} for flag in flags}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,12 +189,22 @@ class TestHelp:
         assert found.code == 2
         assert all(f"  {verb} " in found.out for verb in VERBS)
 
-    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize("verb", [*VERBS[:-1], "data fetch", "data verify"])
     def test_every_verb_has_help(self, harness: Harness, verb: str) -> None:
-        found = harness(verb, "--help")
+        found = harness(*verb.split(), "--help")
         assert (found.code, found.err) == (0, "")
         assert {"--json", "--debug"} <= set(found.out.split())
         assert f"Usage: harness {verb}" in found.out
+
+    @pytest.mark.parametrize(("words", "code"), [("data", 2), ("data --help", 0)])
+    def test_data_alone_is_answered_with_its_verbs(
+        self, harness: Harness, words: str, code: int
+    ) -> None:
+        found = harness(*words.split())
+        assert (found.code, found.err) == (code, "")
+        assert found.out.startswith("Usage: harness data ")
+        assert "  fetch " in found.out
+        assert "  verify " in found.out
 
     @pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "backends"]])
     def test_little_is_imported(self, words: list[str], home: Path) -> None:
@@ -190,6 +243,12 @@ class TestFaults:
             ("frobnicate", f"the verb must be one of {', '.join(VERBS)}, got 'frobnicate'"),
             ("run", "Missing argument 'SUITE'; see harness run --help"),
             ("run line --zzz", "No such option: --zzz; see harness run --help"),
+            ("data frobnicate", "the verb must be one of fetch, verify, got 'frobnicate'"),
+            ("data fetch", "Missing argument 'SUITE'; see harness data fetch --help"),
+            ("data verify nosuch", "suites/nosuch.toml must exist, got no such file; known: l"),
+            ("data fetch line --dataset x*", "--dataset must match one of phantom, got 'x*'"),
+            ("data verify line --data nowhere", "HARNESS_DATA must be a folder, got nowhere"),
+            ("data fetch liquid3d --data .", "adrenalmnist3d.npz must have MD5 "),
             ("list planets", "the shelf must be one of suites, models, datasets, metrics,"),
             ("run nosuch", "suites/nosuch.toml must exist, got no such file; known: line, liq"),
             ("run no/such.toml", "no/such.toml must be a readable file, got: No such file"),
@@ -203,7 +262,10 @@ class TestFaults:
             ("plan line --set train.epochs=1.5", "train.epochs must be an integer, got 1.5"),
             ("plan line --set train.lr=true", "train.lr must be a number, got True"),
             ("plan line --set train.lr=-1", "train.lr must be above 0, got -1"),
-            ("plan line --set train.frob=1", "train: unknown key 'frob'; known: batch_size, "),
+            (
+                "plan line --set train.frob=1",
+                "train: unknown key 'frob'; known: augment, batch_size, ",
+            ),
             ('plan line --set metrics=["frob"]', "'frob'; known: accuracy, average_precision"),
             ("plan line --set name=x", "unknown key 'name'"),
             ("plan line --set datasets=3 --set train.lr=1", "datasets must be a table, got 3"),
@@ -403,6 +465,135 @@ class TestRun:
         (home / "reports" / "line.toml").write_text(RECIPE.format(source="runs"), encoding="utf-8")
         assert harness("report", "line").code == 0
         assert "failed" in (home / "reports" / "line.md").read_text(encoding="utf-8")
+
+
+class TestData:
+    """Published files, fetched and verified; a server on this machine has them."""
+
+    @pytest.fixture
+    def site(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+        """What the suite `pub` needs; `data` is a root, and the user's home is empty."""
+        (home / "data").mkdir()
+        line.onnx_file(home / "flat.onnx", shape=(1, 28, 28))
+        (home / "suites" / "pub.toml").write_text(PUBLISHED, encoding="utf-8")
+        monkeypatch.setattr(Path, "home", lambda: home / "user")
+        with published(npz()) as found:
+            monkeypatch.setattr(_medmnist_files, "table", lambda: table(found.url("{}.npz")))
+            yield found
+
+    def rows(self, found: Outcome) -> list[tuple[str, str]]:
+        return [(row["dataset"], row["status"]) for row in found.data["files"]]
+
+    def test_what_is_missing_is_fetched_once(
+        self, harness: Harness, home: Path, site: Site
+    ) -> None:
+        words = ("pub", "--data", "data", "--dataset", "breast", "--dataset", "phantom", "--json")
+        found = harness("data", "verify", *words)
+        assert (found.code, found.err, site.asked) == (2, "", [])
+        none, phantom = ("breast", "missing"), ("phantom", "no file needed")
+        assert self.rows(found) == [none, phantom]
+        assert found.out.splitlines()[0].split()[-1] == site.url("breastmnist.npz")
+        found = harness("data", "fetch", *words)
+        assert found.code == 0
+        assert self.rows(found) == [("breast", "fetched"), phantom]
+        assert found.err.splitlines()[-1].startswith("breastmnist.npz  ")
+        assert found.err.splitlines()[-1].endswith("  100%")
+        assert [file.name for file in (home / "data").iterdir()] == ["breastmnist.npz"]
+        for verb in ("fetch", "verify"):
+            found = harness("data", verb, *words)
+            assert (found.code, found.err) == (0, "")
+            assert self.rows(found) == [("breast", "ok"), phantom]
+        assert site.asked == [None]
+
+    def test_a_dataset_brings_those_that_it_is_tested_on(
+        self, harness: Harness, home: Path, site: Site
+    ) -> None:
+        found = harness("data", "fetch", "pub", "--dataset", "pneumonia", "--json", "--quiet")
+        assert (found.code, found.err) == (0, "")
+        assert self.rows(found) == [("pneumonia", "fetched"), ("breast", "fetched")]
+        assert site.paths == ["/pneumoniamnist.npz", "/breastmnist.npz"]
+        kept = home / "user" / ".medmnist"
+        assert {file.name for file in kept.iterdir()} == {path[1:] for path in site.paths}
+        assert harness("data", "fetch", "pub", "--data", "data").code == 0
+        assert (len(site.asked), [*(home / "data").iterdir()]) == (2, [])
+
+    @pytest.mark.parametrize("folder", ["data/medmnist", "data"])
+    def test_a_wrong_file_is_said_to_be_wrong_and_kept(
+        self, harness: Harness, home: Path, site: Site, folder: str
+    ) -> None:
+        (home / "data" / "medmnist").mkdir()
+        assert harness("data", "fetch", "pub", "--data", "data").code == 0
+        assert (home / "data" / "medmnist" / "breastmnist.npz").is_file()
+        wrong = home / folder / "breastmnist.npz"
+        wrong.write_bytes(b"mine")
+        found = harness("data", "verify", "pub", "--data", "data", "--json")
+        assert (found.code, found.data["code"]) == (2, 2)
+        assert dict(self.rows(found))["breast"] == "wrong"
+        [said] = [line for line in found.out.splitlines() if "instead of" in line]
+        both = [hashlib.md5(each).hexdigest() for each in (b"mine", npz())]
+        assert said.endswith(f"{folder}/breastmnist.npz has MD5 {both[0]} instead of {both[1]}")
+        found = harness("data", "fetch", "pub", "--data", "data")
+        assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+        assert f"must have MD5 {both[1]}, got {both[0]}; replace it by" in found.err
+        assert wrong.read_bytes() == b"mine"
+
+    def test_the_same_command_goes_on(self, harness: Harness, home: Path, site: Site) -> None:
+        site.cuts = [500]
+        words = ("data", "fetch", "pub", "--dataset", "breast", "--quiet")
+        found = harness(*words)
+        assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+        assert "bytes before the connection ended; try again, or put the file into" in found.err
+        assert "missing" in harness("data", "verify", "pub", "--dataset", "breast").out
+        assert harness(*words).code == 0
+        assert site.asked == [None, "bytes=500-"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs signals of Unix")
+    def test_ctrl_c_is_130_and_the_same_command_goes_on(
+        self, harness: Harness, home: Path, site: Site
+    ) -> None:
+        site.halt = 500
+        site.gate.clear()
+        code = (
+            "import pathlib, signal, sys\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from harness import cli\nfrom harness.datasets import _medmnist_files\n"
+            "_medmnist_files.table = lambda: TABLE\ncli.main()"
+        ).replace("TABLE", repr(table(site.url("{}.npz"))))
+        words = ("data", "fetch", "pub", "--dataset", "breast", "--data", "data", "--json")
+        command = [sys.executable, "-c", code, *words]
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, cwd=home, **pipes) as process:
+            part = home / "data" / "breastmnist.npz.part"
+            while not part.is_file() or part.stat().st_size < 500:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=300)
+        assert process.returncode == 130
+        said = "harness: interrupted; the same command goes on where it stopped"
+        assert err.splitlines()[-1] == said
+        assert json.loads(out) == {"files": [], "code": 130}
+        site.gate.set()
+        assert harness(*words).code == 0
+        assert site.asked == [None, "bytes=500-"]
+
+    def test_a_run_fetches_before_it_begins(self, harness: Harness, home: Path, site: Site) -> None:
+        words = ("run", "pub", "--dataset", "breast", "--data", "data", "--out", "again")
+        site.status = 503
+        found = harness(*words)
+        assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+        assert f"at {site.url('breastmnist.npz')}, got HTTP 503 Service Unavailable" in found.err
+        assert not (home / "again").exists()
+        site.status = None
+        found = harness(*words)
+        assert (found.code, len(site.asked)) == (0, 2), found.err
+        first = found.err.splitlines()[:3]
+        assert [each.split()[0] for each in first] == [*["breastmnist.npz"] * 2, "[1/1]"]
+        (home / "data" / "breastmnist.npz").unlink()
+        assert harness(*words).code == 0
+        assert len(site.asked) == 2
+        assert harness(*words, "--fresh").code == 0
+        assert len(site.asked) == 3
 
 
 class TestVerdicts:
@@ -617,7 +808,7 @@ class TestReport:
     "words",
     [
         *("list", "doctor", "plan line", "run line", "check line", "accept line --allow-dirty"),
-        *("compare line bright dull", "report mine.toml"),
+        *("compare line bright dull", "report mine.toml", "data fetch line", "data verify line"),
     ],
 )
 def test_json_is_the_last_line(harness: Harness, home: Path, words: str) -> None:

@@ -7,54 +7,110 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
-import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from serving import Site, published
 
 from harness.datasets import _medmnist_files, medmnist
 from harness.errors import HarnessError
+from harness.remote import Remote
+from harness.samples import Kind
 
 PUBLISHED = {
-    "adrenalmnist3d": ("bbd3c5a5576322bc4cdfea780653b1ce", [(929, 259), (76, 22), (229, 69)]),
-    "vesselmnist3d": ("b41fd4f7e7e2feedddb201585ecafa1b", [(1185, 150), (169, 22), (339, 43)]),
-    "breastmnist": ("750601b1f35ba3300ea97c75c52ff8f6", [(147, 399), (21, 57), (42, 114)]),
+    ("adrenalmnist3d", 28): [(929, 259), (76, 22), (229, 69)],
+    ("vesselmnist3d", 28): [(1185, 150), (169, 22), (339, 43)],
+    ("breastmnist", 28): [(147, 399), (21, 57), (42, 114)],
+    ("retinamnist", 28): [(486, 128, 206, 194, 66), (54, 12, 28, 20, 6), (174, 46, 92, 68, 20)],
+    ("adrenalmnist3d", 64): [(929, 259), (76, 22), (229, 69)],
+    ("vesselmnist3d", 64): [(1185, 150), (169, 22), (339, 43)],
 }
+"""Cases of each class in train, val and test."""
+
+GRAY, COLOUR, VOLUME = (28, 28), (28, 28, 3), (28, 28, 28)
+FORMS: dict[str, tuple[tuple[int, ...], Kind, int]] = {
+    "adrenalmnist3d": (VOLUME, "nominal", 2),
+    "bloodmnist": (COLOUR, "nominal", 8),
+    "breastmnist": (GRAY, "nominal", 2),
+    "chestmnist": (GRAY, "multilabel", 14),
+    "dermamnist": (COLOUR, "nominal", 7),
+    "fracturemnist3d": (VOLUME, "nominal", 3),
+    "nodulemnist3d": (VOLUME, "nominal", 2),
+    "octmnist": (GRAY, "nominal", 4),
+    "organamnist": (GRAY, "nominal", 11),
+    "organcmnist": (GRAY, "nominal", 11),
+    "organmnist3d": (VOLUME, "nominal", 11),
+    "organsmnist": (GRAY, "nominal", 11),
+    "pathmnist": (COLOUR, "nominal", 9),
+    "pneumoniamnist": (GRAY, "nominal", 2),
+    "retinamnist": (COLOUR, "ordinal", 5),
+    "synapsemnist3d": (VOLUME, "nominal", 2),
+    "tissuemnist": (GRAY, "nominal", 8),
+    "vesselmnist3d": (VOLUME, "nominal", 2),
+}
+"""Of one image as it is stored, and of the classes; from the paper's table."""
 
 
-@pytest.fixture
-def data() -> Path:
-    """The folder of the official files below HARNESS_DATA; skips where there is none."""
-    root = os.environ.get("HARNESS_DATA")
-    folders = [Path(root), Path(root) / "medmnist"] if root else []
-    for folder in folders:
-        if all((folder / f"{flag}.npz").is_file() for flag in PUBLISHED):
-            return folder
-    pytest.skip("HARNESS_DATA names no folder with the MedMNIST files")
+def official(flag: str, size: int) -> Path:
+    """The official file below HARNESS_DATA; skips where there is none."""
+    name = _medmnist_files.official(flag, size).remote.name
+    root = Path(os.environ.get("HARNESS_DATA") or "nowhere")
+    for path in (root / name, root / "medmnist" / name):
+        if path.is_file():
+            return path
+    pytest.skip(f"HARNESS_DATA has no {name}")
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home folder, and a network that fails the test when it is used."""
+    """An empty home folder."""
     folder = tmp_path / "home"
     monkeypatch.setattr(Path, "home", lambda: folder)
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("downloaded"))
     return folder
 
 
-def arrays(image: tuple[int, ...] = (28, 28), n: int = 6) -> dict[str, np.ndarray]:
+@pytest.fixture
+def offline(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that fails the test when it is used."""
+    monkeypatch.setattr("socket.create_connection", lambda *_, **__: pytest.fail("downloaded"))
+
+
+@pytest.fixture
+def site(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server that has what the table calls BreastMNIST, the bytes of `npz()`."""
+    with published(npz()) as found:
+        table(monkeypatch, "breastmnist", npz(), url=found.url())
+        yield found
+
+
+def table(monkeypatch: pytest.MonkeyPatch, flag: str, content: bytes, **changed: str) -> None:
+    """Let the package's table say that `content` is the official file."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    row = _medmnist_files.table()[flag] | {"MD5": md5} | changed
+    monkeypatch.setattr(_medmnist_files, "table", lambda: {flag: row})
+
+
+def arrays(image: tuple[int, ...] = GRAY, n: int = 6) -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(0)
-    made = {}
+    made: dict[str, NDArray[Any]] = {}
     for split in medmnist.SPLITS:
         made[f"{split}_images"] = rng.integers(0, 256, (n, *image), dtype=np.uint8)
         made[f"{split}_labels"] = (np.arange(n, dtype=np.uint8) % 2)[:, None]
     return made
 
 
-def file_of(image: tuple[int, ...] = (28, 28)) -> _medmnist_files.File:
-    return _medmnist_files.File(name="f.npz", url="", md5="", classes=("no", "yes"), image=image)
+def file_of(image: tuple[int, ...] = GRAY, kind: Kind = "nominal") -> _medmnist_files.File:
+    """Of two classes, or three labels a case."""
+    return _medmnist_files.File(
+        remote=Remote(name="f.npz", url="", md5="", cache=".medmnist"),
+        classes=("one", "two", "three") if kind == "multilabel" else ("no", "yes"),
+        kind=kind,
+        image=image,
+    )
 
 
 def npz(**changed: Any) -> bytes:
@@ -63,78 +119,104 @@ def npz(**changed: Any) -> bytes:
     return buffer.getvalue()
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, answer: bytes, official: bytes) -> list[str]:
-    """Let the table name the MD5 of `official`, and the network give `answer`; returns the log."""
-    log: list[str] = []
-    md5 = hashlib.md5(official, usedforsecurity=False).hexdigest()
-    row = {"url": "https://example.org/b.npz", "MD5": md5, "task": "binary-class"}
-    row |= {"label": {"0": "no", "1": "yes"}, "n_channels": 1}
-    monkeypatch.setattr(_medmnist_files, "table", lambda: {"breastmnist": row})
-
-    def urlopen(url: str, **_: Any) -> io.BytesIO:
-        log.append(url)
-        return io.BytesIO(answer)
-
-    monkeypatch.setattr("urllib.request.urlopen", urlopen)
-    return log
-
-
 # The official files
 
 
-@pytest.mark.parametrize("flag", PUBLISHED)
-def test_published_counts_and_checksum(data: Path, home: Path, flag: str) -> None:
-    md5, counts = PUBLISHED[flag]
-    assert medmnist.fingerprint(data, flag=flag) == md5
-    for split, expected in zip(medmnist.SPLITS, counts, strict=True):
-        samples = medmnist.load(split, data, flag=flag)
+@pytest.mark.parametrize(("flag", "size"), PUBLISHED)
+def test_published_counts_and_checksum(offline: None, flag: str, size: int) -> None:
+    path = official(flag, size)
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    assert medmnist.fingerprint(path.parent, flag=flag, size=size) == md5
+    for split, expected in zip(medmnist.SPLITS, PUBLISHED[flag, size], strict=True):
+        with np.load(path) as archive:
+            labels = archive[f"{split}_labels"]
+        samples = medmnist.load(split, path.parent, flag=flag, size=size)
         assert tuple(np.bincount(samples.targets)) == expected
-        assert len(samples) == sum(expected)
-        assert samples.shape == (1, *[28] * (3 if flag.endswith("3d") else 2))
         assert samples.pixels.dtype == np.uint8
-        assert len(samples.classes) == 2
+        assert samples.pixels.shape[0] == len(samples) == sum(expected)
+        shape, kind, classes = FORMS[flag]
+        channels = 3 if shape == COLOUR else 1
+        assert samples.shape == (channels, *[size] * (3 if shape == VOLUME else 2))
+        assert (samples.kind, len(samples.classes)) == (kind, classes)
+        np.testing.assert_array_equal(samples.targets, labels[:, 0])
 
 
-def test_polarity_of_breast(data: Path, home: Path) -> None:
-    classes = medmnist.load("test", data, flag="breastmnist").classes
+@pytest.mark.parametrize("split", medmnist.SPLITS)
+@pytest.mark.parametrize("flag", ["adrenalmnist3d", "vesselmnist3d"])
+def test_only_the_wanted_split_is_held_once(offline: None, flag: str, split: str) -> None:
+    folder = official(flag, 64).parent
+    tracemalloc.start()
+    samples = medmnist.load(split, folder, flag=flag, size=64)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    counts = PUBLISHED[flag, 64][medmnist.SPLITS.index(split)]
+    assert samples.pixels.nbytes == sum(counts) * 64**3
+    assert samples.pixels.nbytes < peak < 1.1 * samples.pixels.nbytes
+
+
+def test_polarity_of_breast(offline: None) -> None:
+    folder = official("breastmnist", 28).parent
+    classes = medmnist.load("test", folder, flag="breastmnist").classes
     assert classes == ("malignant", "normal, benign")
 
 
-@pytest.mark.parametrize("flag", PUBLISHED)
-def test_pixels_are_those_of_the_file(data: Path, home: Path, flag: str) -> None:
-    with np.load(data / f"{flag}.npz") as archive:
-        images, labels = archive["val_images"], archive["val_labels"]
-    samples = medmnist.load("val", data, flag=flag)
-    np.testing.assert_array_equal(samples.pixels[:, 0], images)
-    np.testing.assert_array_equal(samples.targets, labels[:, 0])
+@pytest.mark.parametrize(("flag", "size"), [pair for pair in PUBLISHED if pair[1] == 28])
+def test_pixels_are_those_of_the_file(offline: None, flag: str, size: int) -> None:
+    path = official(flag, size)
+    with np.load(path) as archive:
+        images = archive["val_images"]
+    samples = medmnist.load("val", path.parent, flag=flag)
+    for channel, pixels in enumerate(np.moveaxis(samples.pixels, 1, 0)):
+        expected = images[..., channel] if FORMS[flag][0] == COLOUR else images
+        np.testing.assert_array_equal(pixels, expected)
     batch = samples.batch(slice(0, 5))
     assert batch.dtype == np.float32
     assert 0 <= batch.min() < batch.max() <= 1
 
 
-def test_only_the_wanted_split_is_held_once(data: Path, home: Path) -> None:
-    tracemalloc.start()
-    samples = medmnist.load("train", data, flag="adrenalmnist3d")
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert samples.pixels.nbytes == 1188 * 28**3
-    assert peak < 1.1 * samples.pixels.nbytes
-
-
-def test_larger_size_is_another_file(data: Path, home: Path) -> None:
-    if not (data / "adrenalmnist3d_64.npz").is_file():
-        pytest.skip("HARNESS_DATA has no adrenalmnist3d_64.npz")
-    samples = medmnist.load("val", data, flag="adrenalmnist3d", size=64)
-    assert samples.pixels.shape == (98, 1, 64, 64, 64)
-    assert tuple(np.bincount(samples.targets)) == (76, 22)
-
-
 # The layout
+
+
+def test_the_forms_are_of_all_flags() -> None:
+    assert _medmnist_files.table().keys() == FORMS.keys()
+
+
+@pytest.mark.parametrize("flag", FORMS)
+def test_a_file_of_the_official_form_is_read(
+    tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    image, kind, classes = FORMS[flag]
+    made = arrays(image, n=2 * classes)
+    for split in medmnist.SPLITS:
+        labels = (np.arange(2 * classes) % classes)[:, None]
+        if kind == "multilabel":
+            labels = np.hstack([labels == k for k in range(classes)]) | (labels < 2)
+        made[f"{split}_labels"] = labels.astype(np.uint8)
+    content = npz(**made)
+    table(monkeypatch, flag, content)
+    (tmp_path / f"{flag}.npz").write_bytes(content)
+    for split in medmnist.SPLITS:
+        samples = medmnist.load(split, tmp_path, flag=flag)
+        stored, labels = made[f"{split}_images"], made[f"{split}_labels"]
+        assert (samples.kind, len(samples.classes), len(samples)) == (kind, classes, 2 * classes)
+        assert samples.shape == {GRAY: (1, 28, 28), COLOUR: (3, 28, 28)}.get(image, (1, *image))
+        expected = stored.transpose(0, 3, 1, 2) if image == COLOUR else stored[:, None]
+        np.testing.assert_array_equal(samples.pixels, expected)
+        assert samples.targets.ndim == (2 if kind == "multilabel" else 1)
+        np.testing.assert_array_equal(samples.targets.reshape(labels.shape), labels)
+        assert samples.targets.dtype == np.int64
+
+
+def test_labels_of_chest_are_in_the_order_of_their_columns() -> None:
+    file = _medmnist_files.official("chestmnist", 28)
+    assert (file.kind, file.labels, file.image) == ("multilabel", 14, (28, 28))
+    assert file.classes[:2] == ("atelectasis", "cardiomegaly")
+    assert file.classes[-1] == "hernia"
 
 
 @pytest.mark.parametrize(
     ("image", "shape"),
-    [((28, 28), (1, 28, 28)), ((28, 28, 3), (3, 28, 28)), ((28, 28, 28), (1, 28, 28, 28))],
+    [(GRAY, (1, 28, 28)), (COLOUR, (3, 28, 28)), (VOLUME, (1, 28, 28, 28))],
 )
 def test_channels_come_first_without_a_copy(
     monkeypatch: pytest.MonkeyPatch, image: tuple[int, ...], shape: tuple[int, ...]
@@ -174,20 +256,38 @@ def test_neither_torch_nor_the_package_is_imported() -> None:
 
 def test_table_of_the_package() -> None:
     file = _medmnist_files.official("pathmnist", 224)
-    assert file.name == "pathmnist_224.npz"
-    assert file.url.endswith("pathmnist_224.npz?download=1")
-    assert file.md5 == "2c51a510bcdc9cf8ddb2af93af1eadec"
+    assert file.remote.name == "pathmnist_224.npz"
+    assert file.remote.url.endswith("pathmnist_224.npz?download=1")
+    assert file.remote.md5 == "2c51a510bcdc9cf8ddb2af93af1eadec"
+    assert file.remote.cache == ".medmnist"
     assert file.image == (224, 224, 3)
     assert file.classes[0] == "adipose"
     assert len(file.classes) == 9
+
+
+@pytest.mark.parametrize("flag", FORMS)
+def test_every_published_size_is_a_file_of_its_own(offline: None, flag: str) -> None:
+    image, kind, classes = FORMS[flag]
+    sizes = (28, 64) if image == VOLUME else (28, 64, 128, 224)
+    files = [_medmnist_files.official(flag, size) for size in sizes]
+    for size, file in zip(sizes, files, strict=True):
+        [remote] = medmnist.remotes(flag=flag, size=size)
+        assert remote == file.remote
+        assert remote.name == (f"{flag}.npz" if size == 28 else f"{flag}_{size}.npz")
+        assert remote.url.startswith("https://")
+        assert f"/{remote.name}" in remote.url
+        assert file.image == tuple(size if side == 28 else side for side in image)
+        assert (file.kind, len(file.classes)) == (kind, classes)
+        assert medmnist.fingerprint(Path("nowhere"), flag=flag, size=size) == remote.md5
+    assert len({file.remote.md5 for file in files}) == len(sizes)
+    assert all(len(file.remote.md5) == 32 for file in files)
 
 
 @pytest.mark.parametrize(
     ("flag", "size", "sentence"),
     [
         ("brestmnist", 28, "flag must be one of adrenalmnist3d, .*, got 'brestmnist'"),
-        ("chestmnist", 28, "got 'chestmnist'"),
-        ("retinamnist", 28, "got 'retinamnist'"),
+        ("chestmnist", 32, "size of chestmnist must be one of 28, 64, 128, 224, got 32"),
         ("vesselmnist3d", 128, "size of vesselmnist3d must be one of 28, 64, got 128"),
     ],
 )
@@ -212,55 +312,58 @@ def test_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("folder", ["", "medmnist"])
 def test_a_file_that_is_there_is_never_downloaded(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+    tmp_path: Path, home: Path, site: Site, folder: str
 ) -> None:
-    log = serve(monkeypatch, b"", official=npz())
     (tmp_path / folder).mkdir(exist_ok=True)
     (tmp_path / folder / "breastmnist.npz").write_bytes(npz())
     assert len(medmnist.load("val", tmp_path, flag="breastmnist")) == 6
-    assert log == []
+    assert site.asked == []
     assert not home.exists()
 
 
 @pytest.mark.parametrize("root", [None, "empty"])
 def test_a_missing_file_is_downloaded_once(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, root: str | None
+    tmp_path: Path, home: Path, site: Site, root: str | None
 ) -> None:
-    log = serve(monkeypatch, npz(), official=npz())
     folder = None if root is None else tmp_path / root
     digest = medmnist.fingerprint(folder, flag="breastmnist")
-    assert len(medmnist.load("train", folder, flag="breastmnist")) == 6
+    assert site.asked == []
+    for split in medmnist.SPLITS:
+        assert len(medmnist.load(split, folder, flag="breastmnist")) == 6
     assert digest == hashlib.md5(npz(), usedforsecurity=False).hexdigest()
-    assert log == ["https://example.org/b.npz"]
+    assert site.asked == [None]
     assert [path.name for path in (home / ".medmnist").iterdir()] == ["breastmnist.npz"]
 
 
-def test_a_cut_download_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    serve(monkeypatch, npz()[:100], official=npz())
-    with pytest.raises(HarnessError, match=r"got MD5 \w{32} instead of \w{32}; put the file into"):
+def test_a_wrong_download_leaves_nothing(home: Path, site: Site) -> None:
+    site.content = npz()[:100]
+    with pytest.raises(HarnessError, match=r"got MD5 \w{32} instead of \w{32}; try again, or put"):
         medmnist.load("test", None, flag="breastmnist")
     assert list((home / ".medmnist").iterdir()) == []
 
 
-def test_no_network_says_where_to_put_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def urlopen(*_: Any, **__: Any) -> None:
-        raise urllib.error.URLError("no route")
+def test_a_cut_download_goes_on(home: Path, site: Site) -> None:
+    site.cuts = [100]
+    with pytest.raises(HarnessError, match=r"got 100 of \d+ bytes before the connection ended"):
+        medmnist.load("test", None, flag="breastmnist")
+    assert len(medmnist.load("test", None, flag="breastmnist")) == 6
+    assert site.asked == [None, "bytes=100-"]
 
-    monkeypatch.setattr("urllib.request.urlopen", urlopen)
-    with pytest.raises(HarnessError, match=r"no route.*HARNESS_DATA or --data"):
+
+def test_no_network_says_where_to_put_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with published(b"") as gone:
+        table(monkeypatch, "adrenalmnist3d", b"", url=gone.url())
+    with pytest.raises(HarnessError, match=r"got Connection refused; .*HARNESS_DATA or --data"):
         medmnist.load("test", None, flag="adrenalmnist3d")
 
 
-def test_wrong_checksum(tmp_path: Path, home: Path) -> None:
+def test_wrong_checksum(tmp_path: Path, offline: None) -> None:
     (tmp_path / "breastmnist.npz").write_bytes(npz())
     with pytest.raises(HarnessError, match=r"must have MD5 750601\w+, got \w{32}; replace it by"):
         medmnist.load("test", tmp_path, flag="breastmnist")
 
 
-def test_a_changed_file_is_verified_again(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    serve(monkeypatch, b"", official=npz())
+def test_a_changed_file_is_verified_again(tmp_path: Path, site: Site) -> None:
     path = tmp_path / "breastmnist.npz"
     path.write_bytes(npz())
     medmnist.fingerprint(tmp_path, flag="breastmnist")
@@ -280,6 +383,7 @@ class Danger:
 
 
 LABELS = np.array([[0], [1]] * 3, np.uint8)
+SEVERAL = np.array([[0, 1, 0], [1, 1, 0], [0, 0, 1]] * 2, np.uint8)
 TEST_IMAGES = npz()[(_middle := npz().index(b"test_images") + 1000) : _middle + 64]
 DAMAGED = {
     "empty": (b"", "whole .npz archive"),
@@ -315,7 +419,32 @@ def test_damage_is_one_sentence(tmp_path: Path, case: str) -> None:
     assert str(caught.value).endswith("; replace it by the official file")
 
 
+DAMAGED_LABELS = {
+    "two": (SEVERAL * 2, "test_labels from 0 to 1, got 0 to 2"),
+    "negative": (-SEVERAL.astype(np.int8), "test_labels from 0 to 1, got -1 to 0"),
+    "narrow": (SEVERAL[:, :2], r"integer test_labels \(6, 3\), got uint8 \(6, 2\)"),
+    "single": (LABELS, r"integer test_labels \(6, 3\), got uint8 \(6, 1\)"),
+    "flat": (SEVERAL[:, 0], r"integer test_labels \(6, 3\), got uint8 \(6,\)"),
+    "bool": (SEVERAL > 0, r"integer test_labels \(6, 3\), got bool \(6, 3\)"),
+    "absent": (SEVERAL * [1, 0, 1], "test cases of every class, got none of two"),
+    "none": (SEVERAL * 0, "test cases of every class, got none of one, two, three"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED_LABELS)
+def test_damaged_labels_of_several_are_one_sentence(tmp_path: Path, case: str) -> None:
+    labels, sentence = DAMAGED_LABELS[case]
+    path = tmp_path / "f.npz"
+    path.write_bytes(npz(test_labels=labels))
+    with pytest.raises(HarnessError, match=sentence) as caught:
+        medmnist._read(path, "test", file_of(kind="multilabel"))
+    assert str(caught.value).endswith("; replace it by the official file")
+
+
 def test_validation_may_lack_a_class(tmp_path: Path) -> None:
     path = tmp_path / "f.npz"
     path.write_bytes(npz(val_labels=LABELS * 0))
     assert set(medmnist._read(path, "val", file_of()).targets) == {0}
+    path.write_bytes(npz(val_labels=SEVERAL * [1, 0, 1]))
+    samples = medmnist._read(path, "val", file_of(kind="multilabel"))
+    np.testing.assert_array_equal(samples.targets, SEVERAL * [1, 0, 1])

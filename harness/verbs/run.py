@@ -2,13 +2,15 @@
 
 from harness import reading
 from harness.environment import kind_of_device
-from harness.execute import execute
+from harness.execute import execute, finished
 from harness.folds import join
 from harness.plan import Run, folds
 from harness.progress import Progress
 from harness.record import Record
+from harness.remote import Remote
 from harness.text import columns, number
 from harness.verbs._scope import Answer, Scope
+from harness.verbs.data import bring, remotes, with_tested
 
 HEAD = ["run", "status", "roc_auc", "accuracy", "majority", "parameters", "p50 ms"]
 
@@ -16,7 +18,8 @@ HEAD = ["run", "status", "roc_auc", "accuracy", "majority", "parameters", "p50 m
 def run(scope: Scope, *, fresh: bool, quiet: bool, debug: bool) -> Answer:
     """Bring every Run up to date. A failed one does not stop the others; the code is 2 then.
 
-    Raises HarnessError before anything runs where data, a named file or a device is missing.
+    Published files that a Run needs are fetched first. Raises HarnessError before anything runs
+    where data, a named file, a device or the network is missing.
     """
     for each in scope.runs:
         kind_of_device(each.device)
@@ -24,6 +27,7 @@ def run(scope: Scope, *, fresh: bool, quiet: bool, debug: bool) -> Answer:
     progress = Progress(quiet)
     records: list[Record] = []
     try:
+        bring(_files(scope, fresh), scope.root, progress)
         _all(scope, records, progress, fresh=fresh, debug=debug)
     except KeyboardInterrupt:
         progress.warn("interrupted; the same command goes on where it stopped")
@@ -34,6 +38,18 @@ def run(scope: Scope, *, fresh: bool, quiet: bool, debug: bool) -> Answer:
     if not failed:
         progress.say(_next(scope))
     return _answer(scope, records, 2 if failed else 0)
+
+
+def _files(scope: Scope, fresh: bool) -> list[Remote]:
+    """The published files of the Runs that are not done."""
+    pending = [
+        part.dataset
+        for run in scope.runs
+        for part in folds(scope.suite, run)
+        if fresh or finished(scope.folder(part), part, scope.digests(part)) is None
+    ]
+    names = with_tested(scope.suite, pending)
+    return [file for name in names for file in remotes(scope.suite.datasets[name])]
 
 
 def _all(
