@@ -65,7 +65,7 @@ class Predictions:
         )
         return found
 
-    def units(self, over: str) -> "Units":
+    def units(self, over: str) -> Units:
         """What is resampled: subjects where asked for and known, else images."""
         if self.subject is None or over != "subject":
             return Units("image", np.arange(len(self)))
@@ -109,9 +109,6 @@ class Predictions:
         """
         first = parts[0]
 
-        def column(name: str) -> NDArray[Any]:
-            return np.concatenate([getattr(part, name) for part in parts])
-
         def told(of: Callable[[Predictions], NDArray[Any] | None]) -> NDArray[Any]:
             columns = [(of(part), len(part)) for part in parts]
             return np.concatenate([np.full(n, "") if a is None else a for a, n in columns])
@@ -119,7 +116,7 @@ class Predictions:
         return cls(
             classes=first.classes,
             kind=first.kind,
-            **{name: column(name) for name in (*_PLAIN, *_BY_CASE, "probability")},
+            **{of: np.concatenate([getattr(part, of) for part in parts]) for of in _COLUMNS},
             subject=None if first.subject is None else told(lambda part: part.subject),
             groups={g: told(lambda part, g=g: part.groups.get(g)) for g in first.groups},  # type: ignore[misc]
         )
@@ -198,4 +195,5 @@ def _gathered(columns: Mapping[str, NDArray[Any]], name: str, width: int) -> NDA
 
 _PLAIN = ("id", "split", "variant")
 _BY_CASE = ("y_true", "decision")
+_COLUMNS = (*_PLAIN, *_BY_CASE, "probability")
 _CLASSES, _KIND = "harness.classes", "harness.kind"
