@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.disk import read_table
 from harness.errors import HarnessError
 from harness.samples import Kind
 
@@ -146,10 +147,9 @@ class Predictions:
     def from_parquet(cls, data: bytes, name: str) -> "Predictions":
         """The inverse of `to_parquet`; `name` is what a HarnessError calls the file."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(io.BytesIO(data))
+            table = read_table(data)
             about = table.schema.metadata or {}
             classes = tuple(json.loads(about[_CLASSES.encode()]))
             kind = about.get(_KIND.encode(), b"nominal").decode()

@@ -280,3 +280,21 @@ def test_a_broken_note_counts_as_nothing_and_is_written_anew(tmp_path: Path, tex
 def test_a_note_in_no_encoding_counts_as_nothing(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_bytes(b'{"steps": "\xff"}')
     assert done(tmp_path) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted on Linux")
+def test_reading_parquet_starts_no_thread_that_could_outlive_python() -> None:
+    code = """
+import io, os
+import pyarrow as pa
+import pyarrow.parquet as pq
+from harness.disk import read_table
+
+data = io.BytesIO()
+pq.write_table(pa.table({str(k): range(1000) for k in range(8)}), data)
+before = len(os.listdir("/proc/self/task"))
+rows = read_table(data.getvalue()).num_rows
+print(rows, len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1000 0\n"
