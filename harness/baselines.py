@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.disk import write, write_json
+from harness import means
+from harness.disk import read_table, write, write_json
 from harness.errors import HarnessError
 from harness.plan import Run
 from harness.predictions import Predictions
-from harness.record import Record, as_json, read_record
+from harness.record import Measurement, Record, as_json, read_record
 
 HISTORY = "harness.history"
 
@@ -24,11 +25,13 @@ class Entry:
     """A record with what stands beside it: probabilities of the test cases, and a training curve.
 
     probability: (n, classes) in the order of the data, None for a failed record.
+    means: rows of the mean over all seeds that it is one of, where they are known.
     """
 
     record: Record
     probability: NDArray[np.float64] | None
     history: tuple[Mapping[str, float], ...]
+    means: tuple[Measurement, ...] = ()
 
 
 def place(baselines: Path, run: Run) -> Path:
@@ -40,8 +43,8 @@ def accept(folder: Path, run: Run, baselines: Path, *, allow_dirty: bool) -> Pat
     """Promote the record in a run's folder; returns where its JSON went.
 
     Nothing of the data goes along: case index, probabilities and the training curve only, and no
-    raw latency samples. Raises HarnessError unless the record is `ok` and was made from a
-    committed tree (or `allow_dirty`).
+    raw latency samples. The mean over the seeds beside it is removed first. Raises HarnessError
+    unless the record is `ok` and was made from a committed tree (or `allow_dirty`).
     """
     record = read_record(folder / "record.json")
     if record.status != "ok":
@@ -51,8 +54,9 @@ def accept(folder: Path, run: Run, baselines: Path, *, allow_dirty: bool) -> Pat
             f"{run.id} must be made from a committed harness/ and suites/, got uncommitted "
             "changes; commit and run again, or pass --allow-dirty"
         )
-    path = place(baselines, run)
-    write(path.with_suffix(".parquet"), _scores(shipped(folder), history(folder)))
+    path, scores = place(baselines, run), _scores(shipped(folder), history(folder))
+    means.forget(path.parent)
+    write(path.with_suffix(".parquet"), scores)
     rows = tuple(dataclasses.replace(row, samples=()) for row in record.measurements)
     write_json(path, as_json(dataclasses.replace(record, measurements=rows)))
     return path
@@ -81,12 +85,11 @@ def history(folder: Path) -> tuple[Mapping[str, float], ...]:
 def read(path: Path) -> Entry:
     """An accepted record and its Parquet file. Raises HarnessError where either is broken."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     record = read_record(path)
     beside = path.with_suffix(".parquet")
     try:
-        table = pq.read_table(io.BytesIO(beside.read_bytes()))
+        table = read_table(beside.read_bytes())
         columns = [table[name].to_numpy() for name in table.column_names if name != "case"]
         curve = json.loads((table.schema.metadata or {})[HISTORY.encode()])
         probability = np.stack(columns, axis=1)
@@ -95,16 +98,30 @@ def read(path: Path) -> Entry:
         raise HarnessError(f"{beside} must be an accepted table, got: {error}") from None
 
 
+def files(folder: Path) -> dict[int, Path]:
+    """Seed -> the JSON of its accepted record in the folder of a model, by name."""
+    found = (file for file in sorted(folder.glob("s*.json")) if file.stem[1:].isdecimal())
+    return {int(file.stem[1:]): file for file in found}
+
+
 def accepted(baselines: Path, run: Run) -> dict[int, Entry]:
     """Seed -> entry of all accepted checkpoints of a Run's model, dataset and device."""
-    files = place(baselines, run).parent.glob("s*.json")
-    return {int(file.stem[1:]): read(file) for file in sorted(files) if file.stem[1:].isdecimal()}
+    folder = place(baselines, run).parent
+    return {seed: read(file) for seed, file in files(folder).items()}
 
 
 def all_accepted(baselines: Path, suite: str) -> list[Entry]:
-    """Every accepted entry of a suite, in the order of the file names."""
-    files = sorted((baselines / suite).glob("*/*@*/s*.json"))
-    return [read(file) for file in files if file.stem[1:].isdecimal()]
+    """Every accepted entry of a suite, in the order of the file names, with the means over seeds.
+
+    Raises HarnessError where means are of other records than those beside them.
+    """
+    found: list[Entry] = []
+    for folder in sorted((baselines / suite).glob("*/*@*")):
+        entries = {seed: read(file) for seed, file in files(folder).items()}
+        records = {seed: entry.record for seed, entry in entries.items()}
+        rows = means.read(folder, records) if records else ()
+        found += [dataclasses.replace(entry, means=rows) for entry in entries.values()]
+    return found
 
 
 def _scores(predictions: Predictions, curve: Sequence[Mapping[str, Any]]) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import disk, store
+from harness.errors import HarnessError
 from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Record, as_json, measurement_from_json, read_record
@@ -12,7 +13,7 @@ from harness.score import score, warn
 from harness.suite import Suite
 
 SIZES = ("export", "time")
-"""Steps whose rows do not depend on the cases: those of the first fold stand for all."""
+"""Steps whose rows and warnings know no cases: those of the first fold stand for all."""
 
 
 def join(
@@ -32,8 +33,9 @@ def join(
         if len(records) < len(parts) or any(record.status != "ok" for record in records):
             path.unlink(missing_ok=True)
             return None
-        if path.is_file() and read_record(path).digests == digests:
-            return read_record(path)
+        found = _joined(folder)
+        if found is not None and found.digests == digests:
+            return found
         path.unlink(missing_ok=True)
         tables = [_predictions(place) for _, place in parts]
         table = Predictions.concatenated(tables)
@@ -41,6 +43,15 @@ def join(
         record = _record(suite, run, digests, records, table, parts[0])
         disk.write_json(path, as_json(record))
         return record
+
+
+def _joined(folder: Path) -> Record | None:
+    """What an earlier join left, if both of its files are there and sound."""
+    try:
+        _predictions(folder)
+        return read_record(folder / "record.json")
+    except (HarnessError, OSError):
+        return None
 
 
 def _finished(place: Path) -> bool:
@@ -78,7 +89,7 @@ def _record(
         },
         warnings=(
             *warn(table),
-            *(warning for record in records for warning in record.warnings),
+            *(warning for step in SIZES for warning in steps[step].get("warnings", [])),
         ),
         seconds={
             step: round(sum(record.seconds.get(step, 0.0) for record in records), 3)
@@ -89,15 +100,12 @@ def _record(
 
 
 def _selection(records: Sequence[Record]) -> dict[str, Any]:
-    """What the folds have in common, and the epoch that each is measured at."""
+    """What the folds have in common, and the epoch that each is measured at, if it was trained."""
     first = records[0].selection
     shared = {
         key: value
         for key, value in first.items()
         if all(record.selection.get(key) == value for record in records)
     }
-    return {
-        **shared,
-        "folds": len(records),
-        "fold_epochs": [record.selection.get("epoch") for record in records],
-    }
+    epochs = [record.selection["epoch"] for record in records if "epoch" in record.selection]
+    return {**shared, "folds": len(records), **({"fold_epochs": epochs} if epochs else {})}

@@ -67,10 +67,11 @@ class Predictions:
         return found
 
     def units(self, over: str) -> Units:
-        """What is resampled: subjects where asked for and known, else images."""
-        if self.subject is None or over != "subject":
-            return Units("image", np.arange(len(self)))
-        return Units("subject", np.unique(self.subject, return_inverse=True)[1])
+        """What is resampled: subjects where asked for and known, else images, each counted once."""
+        if over == "subject" and self.subject is not None and np.any(self.subject != ""):
+            return Units("subject", np.unique(self.subject, return_inverse=True)[1])
+        distinct, codes = np.unique(self.id, return_inverse=True)
+        return Units("image", codes if len(distinct) < len(self) else np.arange(len(self)))
 
     def where(self, mask: NDArray[Any]) -> "Predictions":
         """The rows of a boolean mask or an index array."""
@@ -106,9 +107,9 @@ class Predictions:
     def concatenated(cls, parts: Sequence["Predictions"]) -> "Predictions":
         """The rows of all parts, which are of the same classes.
 
-        Subjects and groups are the first's; a part that does not know them has "" there.
+        Groups are the first's; a part that does not know them, or its subjects, has "" there.
         """
-        first = parts[0]
+        first, named = parts[0], [part.subject is not None for part in parts]
 
         def told(of: Callable[[Predictions], NDArray[Any] | None]) -> NDArray[Any]:
             columns = [(of(part), len(part)) for part in parts]
@@ -118,7 +119,7 @@ class Predictions:
             classes=first.classes,
             kind=first.kind,
             **{of: np.concatenate([getattr(part, of) for part in parts]) for of in _COLUMNS},
-            subject=None if first.subject is None else told(lambda part: part.subject),
+            subject=told(lambda part: part.subject) if any(named) else None,
             groups={g: told(lambda part, g=g: part.groups.get(g)) for g in first.groups},  # type: ignore[misc]
         )
 

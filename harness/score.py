@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,34 +11,30 @@ from numpy.typing import NDArray
 from harness import contracts, shelf
 from harness.errors import HarnessError
 from harness.predictions import ELSEWHERE, SHIPPED, Predictions, Units
-from harness.record import Measurement
+from harness.record import Measurement, Where
 from harness.statistics.intervals import Interval, intervals
 from harness.suite import MetricSpec, Policy
 
 TORCH = "torch"
 """The variant that the shipped one is held against."""
 
+Metrics = Sequence[MetricSpec]
 _MAJORITY = MetricSpec(name="majority_rate")
 _SUM_TOLERANCE = 1e-4
 
 
-def score(
-    predictions: Predictions, metrics: Sequence[MetricSpec], policy: Policy
-) -> tuple[Measurement, ...]:
+def score(predictions: Predictions, metrics: Metrics, policy: Policy) -> tuple[Measurement, ...]:
     """Every quality row of a model.
 
-    The shipped variant on test: over all, one class against the rest, and by group; on val; on the
-    test cases of other datasets; and against its torch twin, if there is one. Raises HarnessError
-    where a probability is none.
+    The shipped variant on test: over all, a class against the rest, and by group; on val; on test
+    cases of other datasets; against its torch twin. Raises HarnessError for what is no probability.
     """
     _refuse_improbable(predictions)
     test, val = predictions.select("test"), predictions.select("val")
-    overall = metrics if _MAJORITY in metrics else (*metrics, _MAJORITY)
     return (
-        *_answers([*_ask(overall, test, {}), *_ask_by_class(metrics, test)], policy),
-        *_by_group(metrics, test, policy),
-        *_answers(_ask(metrics, val, {"split": "val"}) if len(val) else [], policy),
-        *_elsewhere(overall, predictions, policy),
+        *(row for ask, few in on_test(metrics, test, policy) for row in answers(ask, policy, few)),
+        *answers(_ask(metrics, val, {"split": "val"}) if len(val) else [], policy),
+        *_elsewhere(_overall(metrics), predictions, policy),
         *_against_torch(metrics, predictions, policy),
     )
 
@@ -58,14 +54,18 @@ def warn(predictions: Predictions) -> tuple[dict[str, str], ...]:
     return ({"code": "constant-predictor", "message": message},)
 
 
+def _overall(metrics: Metrics) -> Metrics:
+    return metrics if _MAJORITY in metrics else (*metrics, _MAJORITY)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """One metric of one cohort. Called with weights it measures, as `intervals` wants it."""
 
     spec: MetricSpec
     metric: contracts.Metric
     cohort: Predictions
-    where: Mapping[str, str]
+    where: Where
 
     def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.metric.measure(self.cohort, weights, **self.spec.args)
@@ -83,58 +83,57 @@ class _Question:
         return f"needs {self.metric.NEEDS}; got {got}"
 
 
-def _ask(
-    metrics: Iterable[MetricSpec], cohort: Predictions, where: Mapping[str, str]
-) -> list[_Question]:
-    asked = [_Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
+def _ask(metrics: Iterable[MetricSpec], cohort: Predictions, where: Where) -> list[Question]:
+    asked = [Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
     return [question for question in asked if cohort.kind in contracts.kinds(question.metric)]
 
 
-def _ask_by_class(metrics: Sequence[MetricSpec], cohort: Predictions) -> Iterator[_Question]:
+def _ask_by_class(metrics: Metrics, cohort: Predictions) -> Iterator[Question]:
     for k, name in enumerate(cohort.classes):
         asked = _ask(metrics, cohort.one_against_rest(k), {"class": name})
         yield from (question for question in asked if question.metric.PER_CLASS)
 
 
-def _answers(questions: Sequence[_Question], policy: Policy) -> Iterator[Measurement]:
-    """A row each. The questions are of the same cases, so they share their resamples."""
+def on_test(
+    metrics: Metrics, test: Predictions, policy: Policy
+) -> Iterator[tuple[list[Question], str | None]]:
+    """What is asked of the test cases, a cohort at a time, and why not where it is too small."""
+    yield [*_ask(_overall(metrics), test, {}), *_ask_by_class(metrics, test)], None
+    for column, values in test.groups.items():
+        named = np.where(values == "", "unknown", values)
+        for name in sorted(set(named.tolist())):
+            cohort = test.where(np.asarray(named == name))
+            cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
+            few = f"only {cases}; groups_min_n is {policy.groups_min_n}"
+            small = len(cohort) < policy.groups_min_n
+            yield _ask(metrics, cohort, {f"group.{column}": name}), few if small else None
+
+
+def answers(
+    questions: Sequence[Question], policy: Policy, few: str | None = None
+) -> Iterator[Measurement]:
+    """A row each; questions of the same cases share their resamples. Undefined for `few`, if so."""
     if not questions:
         return
     units = questions[0].cohort.units(policy.interval.over)
+    if few:
+        yield from (_row(question, units, math.nan, reason=few) for question in questions)
+        return
     found = intervals(questions, units.codes, level=policy.interval.level, over=units.over)
     for question, interval in zip(questions, found, strict=True):
         yield _row(question, units, question.value, interval=interval)
 
 
-def _by_group(
-    metrics: Sequence[MetricSpec], test: Predictions, policy: Policy
-) -> Iterator[Measurement]:
-    for column, values in test.groups.items():
-        named = np.where(values == "", "unknown", values)
-        for name in sorted(set(named.tolist())):
-            cohort = test.where(np.asarray(named == name))
-            questions = _ask(metrics, cohort, {f"group.{column}": name})
-            if len(cohort) >= policy.groups_min_n:
-                yield from _answers(questions, policy)
-                continue
-            cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
-            reason = f"only {cases}; groups_min_n is {policy.groups_min_n}"
-            units = cohort.units(policy.interval.over)
-            yield from (_row(question, units, math.nan, reason=reason) for question in questions)
-
-
-def _elsewhere(
-    metrics: Sequence[MetricSpec], predictions: Predictions, policy: Policy
-) -> Iterator[Measurement]:
+def _elsewhere(metrics: Metrics, predictions: Predictions, policy: Policy) -> Iterator[Measurement]:
     """External validation: the test cases of each other dataset, in order of appearance."""
     for split in dict.fromkeys(predictions.split.tolist()):
         if split.startswith(ELSEWHERE):
             where = {"dataset": split.removeprefix(ELSEWHERE)}
-            yield from _answers(_ask(metrics, predictions.select(split), where), policy)
+            yield from answers(_ask(metrics, predictions.select(split), where), policy)
 
 
 def _against_torch(
-    metrics: Sequence[MetricSpec], predictions: Predictions, policy: Policy
+    metrics: Metrics, predictions: Predictions, policy: Policy
 ) -> Iterator[Measurement]:
     """What the export changed: each metric on test, and outputs and decisions on test and val."""
     twin, shipped = _in_order(predictions, TORCH), _in_order(predictions, SHIPPED)
@@ -158,7 +157,7 @@ def _against_torch(
 
 
 def _row(
-    question: _Question,
+    question: Question,
     units: Units,
     value: float,
     interval: Interval | None = None,
@@ -193,10 +192,9 @@ def _refuse_improbable(predictions: Predictions) -> None:
     total = np.where(within, probability, 0).sum(axis=1)
     labels = predictions.kind == "multilabel"
     sound = within[:, 0] if labels else np.abs(total - 1) <= _SUM_TOLERANCE
-    wrong = int((~sound).sum())
-    if wrong:
-        must = "within [0, 1]" if labels else "within [0, 1] and sum to 1 over the classes"
+    if wrong := int((~sound).sum()):
+        more = "" if labels else " and sum to 1 over the classes"
         raise HarnessError(
-            f"probabilities must be finite, {must}, got {wrong} of {len(predictions)} cases that"
-            " are not; give probabilities, not logits"
+            f"probabilities must be finite, within [0, 1]{more}, got {wrong} of"
+            f" {len(predictions)} cases that are not; give probabilities, not logits"
         )

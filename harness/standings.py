@@ -1,7 +1,8 @@
 """Records as lines of a leaderboard: means over seeds, ranked within a dataset."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +12,10 @@ from harness.baselines import Entry
 from harness.errors import HarnessError
 from harness.record import Measurement, Record
 
+NOT_ABOVE, CONSTANT = "not above the majority rate", "constant predictor"
+ROUNDING = 1e-9
+"""A difference of two shares of cases that is no more than arithmetic."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -18,7 +23,9 @@ class Standing:
 
     `rows` are means over `seeds`, keyed as in the records; `histories` one training curve a seed,
     a mapping an epoch (`epoch`, `train_loss`, `val_loss`, ...). `rank` is by `metric`, the suite's
-    first, and None where that is undefined.
+    first, of `among` that have one, and None where that is undefined. `spread` is the standard
+    deviation of `metric` between seeds, None for one seed; `cautions` what to know before the
+    accuracy is believed.
     """
 
     suite: str
@@ -33,6 +40,13 @@ class Standing:
     rows: tuple[Measurement, ...]
     rank: int | None
     histories: tuple[tuple[Mapping[str, float], ...], ...] = ()
+    among: int = 0
+    spread: Measurement | None = None
+    cautions: tuple[str, ...] = ()
+
+    def find(self, metric: str) -> Measurement | None:
+        """The test result of the shipped model, or None."""
+        return next((row for row in self.rows if row.metric == metric and not row.where), None)
 
 
 def standings(entries: Iterable[Entry]) -> list[Standing]:
@@ -64,27 +78,78 @@ def _model(entry: Entry) -> tuple[str, ...]:
 
 def _standing(entries: Sequence[Entry]) -> Standing:
     records = tuple(entry.record for entry in entries)
+    measured = [record for record in records if record.status != "failed"]
     run = records[0].run
+    names = ("suite", "title", "task", "dataset", "model", "device")
+    about: dict[str, Any] = {key: str(run[key]) for key in names}
     return Standing(
-        **{key: str(run[key]) for key in ("suite", "title", "task", "dataset", "model", "device")},
+        **about,
         metric=str(run["metrics"][0]),
         seeds=tuple(int(record.run["seed"]) for record in records),
         records=records,
-        rows=_means([record for record in records if record.status != "failed"]),
+        rows=_means(measured, next((entry.means for entry in entries if entry.means), ())),
         rank=None,
         histories=tuple(entry.history for entry in entries),
+        spread=_spread(measured, str(run["metrics"][0])),
+        cautions=tuple(_cautions(measured)),
     )
 
 
-def _means(records: Sequence[Record]) -> tuple[Measurement, ...]:
-    """The rows that all records have: of one seed as they are, of several the mean, no interval."""
+def _spread(records: Sequence[Record], metric: str) -> Measurement | None:
+    """Standard deviation (n - 1) of a metric between seeds, undefined where it is for any."""
+    found = [row for record in records if (row := record.find(metric))]
+    if len(records) < 2 or len(found) < len(records):
+        return None
+    values = [row.value for row in found if row.value is not None]
+    fields: dict[str, Any] = {"metric": metric, "unit": found[0].unit, "n": len(found)}
+    fields |= {"over": "seed", "method": "standard deviation (n - 1) between seeds"}
+    if len(values) == len(found):
+        return Measurement(value=float(np.std(values, ddof=1)), **fields)
+    reason = f"undefined for {len(found) - len(values)} of {len(found)} seeds"
+    return Measurement(value=None, status="undefined", reason=reason, **fields)
+
+
+def _cautions(records: Sequence[Record]) -> Iterator[str]:
+    """Of the mean over seeds, or of how many of them."""
+    gains = [_gain(record) for record in records]
+    low = [gain <= ROUNDING for gain in gains]
+    if low and np.mean(gains) <= ROUNDING:
+        low = [True]
+    for words, seeds in ((NOT_ABOVE, low), (CONSTANT, [_constant(record) for record in records])):
+        if any(seeds):
+            yield words + ("" if all(seeds) else f" in {sum(seeds)} of {len(seeds)} seeds")
+
+
+def _gain(record: Record) -> float:
+    """Accuracy minus the majority rate; endless where either is not known."""
+    accuracy, rate = record.find("accuracy"), record.find("majority_rate")
+    if accuracy is None or rate is None or accuracy.value is None or rate.value is None:
+        return math.inf
+    return accuracy.value - rate.value
+
+
+def _constant(record: Record) -> bool:
+    return any(warning.get("code") == "constant-predictor" for warning in record.warnings)
+
+
+def _means(records: Sequence[Record], known: Sequence[Measurement]) -> tuple[Measurement, ...]:
+    """The rows that all records have: of one seed as they are, of several the mean.
+
+    Those of the mean that are `known`, with its interval, are taken as they are.
+    """
     if len(records) <= 1:
         return records[0].measurements if records else ()
     found = [
         [record.find(row.metric, **row.where) for record in records]
         for row in records[0].measurements
     ]
-    return tuple(_mean([row for row in rows if row]) for rows in found if all(rows))
+    plain = [_mean([row for row in rows if row]) for rows in found if all(rows)]
+    better = {_key(row): row for row in known}
+    return tuple(better.get(_key(row), row) for row in plain)
+
+
+def _key(row: Measurement) -> tuple[str, frozenset[tuple[str, str]]]:
+    return row.metric, frozenset(row.where.items())
 
 
 def _mean(rows: Sequence[Measurement]) -> Measurement:
@@ -105,15 +170,18 @@ def _ranked(lines: Sequence[Standing]) -> list[Standing]:
     keyed = [(_merit(line), line) for line in lines]
     keyed.sort(key=lambda pair: (pair[0] is None, -(pair[0] or 0.0), pair[1].model))
     merits = [merit for merit, _ in keyed]
+    among = sum(merit is not None for merit in merits)
     return [
-        dataclasses.replace(line, rank=None if merit is None else merits.index(merit) + 1)
+        dataclasses.replace(
+            line, rank=None if merit is None else merits.index(merit) + 1, among=among
+        )
         for merit, line in keyed
     ]
 
 
 def _merit(line: Standing) -> float | None:
     """The first metric, signed so that more is better; None where undefined or failed."""
-    for row in line.rows:
-        if row.metric == line.metric and not row.where and row.value is not None:
-            return -row.value if row.better == "lower" else row.value
-    return None
+    row = line.find(line.metric)
+    if row is None or row.value is None:
+        return None
+    return -row.value if row.better == "lower" else row.value

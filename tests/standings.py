@@ -3,10 +3,13 @@
 import dataclasses
 import random
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
+from harness.overview import overviews
+from harness.published import Beside
 from harness.record import Measurement, Record
+from harness.report import Board
 from harness.standings import Standing
 
 MODELS = {"cnn-120-84": 59405, "cnn-60-42": 27701, "ltc-21-14": 37930, "ltc-30": 53528}
@@ -181,9 +184,20 @@ def standing(records: Sequence[Record], rank: int | None = 1, **about: Any) -> S
         "records": tuple(records),
         "rows": ended[0].measurements if len(ended) == 1 else means(ended),
         "rank": rank,
+        "spread": spread(ended, first["metrics"][0]),
         **about,
     }
     return Standing(**fields)
+
+
+def spread(records: Sequence[Record], metric: str) -> Measurement | None:
+    """Between seeds; None where there are not several with a value."""
+    rows = [row for record in records if (row := record.find(metric))]
+    values = [row.value for row in rows if row.value is not None]
+    if len(values) < 2:
+        return None
+    about: dict[str, Any] = {"n": len(values), "over": "seed", "method": "standard deviation"}
+    return Measurement(metric=metric, value=stdev(values), **about)
 
 
 def means(records: Sequence[Record]) -> tuple[Measurement, ...]:
@@ -197,6 +211,15 @@ def means(records: Sequence[Record]) -> tuple[Measurement, ...]:
             changed["value"] = fmean(known)
         rows.append(dataclasses.replace(row, **changed))
     return tuple(rows)
+
+
+def board(standings: Sequence[Standing], published: Sequence[Beside] = ()) -> Board:
+    """What a page is made of."""
+    return Board(
+        standings=tuple(standings),
+        overviews=tuple(overviews(standings)),
+        published=tuple(published),
+    )
 
 
 def invented() -> list[Standing]:
@@ -234,7 +257,8 @@ def _invented(suite: str, dataset: str, model: str, n: int) -> Standing:
         for seed in seeds
     ]
     curves = tuple(history(dice, 50 + 3 * seed) for seed in seeds)
-    return standing(records, histories=curves)
+    cautions = ("constant predictor",) if model == "ltc-21-14" else ()
+    return standing(records, histories=curves, cautions=cautions, among=len(MODELS))
 
 
 def _ranked(line: Standing, merits: Sequence[float]) -> Standing:

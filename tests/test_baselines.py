@@ -2,7 +2,9 @@
 
 import dataclasses
 import io
+import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import baselines, disk
+from harness.aggregate import seed_means
 from harness.errors import HarnessError
-from harness.plan import Run
+from harness.plan import Run, file_digest
 from harness.predictions import SHIPPED, Predictions
 from harness.record import Measurement, Record, as_json
+from harness.score import score
+from harness.standings import standings
+from harness.suite import MetricSpec, Policy, Suite
+from harness.verbs import report
+from harness.verbs._scope import Scope
+from harness.verbs.accept import accept
 
 RUN = Run(suite="tiny", dataset="blobs", model="small", device="cpu", seed=3)
 LATENCY = Measurement(
@@ -212,3 +221,299 @@ def test_a_broken_table_beside_a_record_is_one_sentence(accepted: Path, data: by
     with pytest.raises(HarnessError) as caught:
         baselines.read(accepted)
     assert str(caught.value).startswith(f"{beside} must be an accepted table, got: ")
+
+
+# Several seeds
+
+
+@dataclasses.dataclass
+class Place:
+    """A suite of one model, its run folders, and the baselines that they are accepted into."""
+
+    home: Path
+
+    @property
+    def into(self) -> Path:
+        return self.home / "baselines"
+
+    @property
+    def mean(self) -> Path:
+        return self.into / "tiny" / "blobs" / "small@cpu" / "mean.json"
+
+    def scope(self, *seeds: int) -> Scope:
+        runs = tuple(dataclasses.replace(RUN, seed=seed) for seed in seeds)
+        suite = Suite(
+            name="tiny", title="Tiny", task="classify", datasets={}, models={}, metrics=METRICS
+        )
+        known = {run: {"fit": "0" * 8} for run in runs}
+        return Scope(
+            asked="tiny", suite=suite, root=None, place=self.home / "runs", runs=runs, known=known
+        )
+
+    def run(self, seed: int, shift: int = 0, **about: Any) -> None:
+        """Measure a seed; `shift` makes it another checkpoint."""
+        scope = self.scope(seed)
+        [run] = scope.runs
+        cases = checkpoint(seed + shift)
+        told = {
+            **dataclasses.asdict(run),
+            "id": run.id,
+            "title": "Tiny",
+            "task": "classify",
+            "metrics": [metric.name for metric in METRICS],
+            "data": "abc",
+            "classes": list(cases.classes),
+            "policy": Policy().measured,
+            **about,
+        }
+        size = Measurement(metric="size_bytes", value=float(seed))
+        rows = (size, *score(cases, METRICS, Policy()))
+        disk.write(scope.folder(run) / "predictions.parquet", cases.to_parquet())
+        record = Record(run=told, status="ok", measurements=rows)
+        disk.write_json(scope.folder(run) / "record.json", as_json(record))
+
+    def accept(self, *seeds: int) -> Any:
+        return accept(self.scope(*seeds), self.into, allow_dirty=False).data
+
+    def entries(self) -> list[baselines.Entry]:
+        return baselines.all_accepted(self.into, "tiny")
+
+
+METRICS = (MetricSpec(name="roc_auc"), MetricSpec(name="accuracy"))
+
+
+def checkpoint(seed: int) -> Predictions:
+    """Forty test cases of twenty patients, the same for every seed but for what is predicted."""
+    y_true = np.resize([0, 1, 1], 40)
+    shown = np.random.default_rng(seed).uniform(0.05, 0.6, 40) + 0.3 * y_true
+    return Predictions(
+        classes=("a", "b"),
+        id=np.arange(40).astype(str),
+        split=np.full(40, "test"),
+        variant=np.full(40, SHIPPED),
+        y_true=y_true,
+        probability=np.stack([1 - shown, shown], axis=1),
+        decision=(shown > 0.5).astype(np.int64),
+        subject=np.array([f"p{i // 2}" for i in range(40)]),
+        groups={"sex": np.resize(["F", "F", "M"], 40)},
+    )
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Place:
+    """Seeds 0, 2 and 10 are measured, none is accepted."""
+    made = Place(tmp_path)
+    for seed in (0, 2, 10):
+        made.run(seed)
+    return made
+
+
+def expected(*seeds: int) -> tuple[Measurement, ...]:
+    return seed_means([checkpoint(seed) for seed in seeds], METRICS, Policy())
+
+
+def test_accept_writes_the_mean_over_all_accepted_seeds(places: Place) -> None:
+    assert places.accept(0)["means"] == []
+    assert not places.mean.exists()
+    assert [entry.means for entry in places.entries()] == [()]
+    for seeds, accepted in (((2,), (0, 2)), ((10,), (0, 2, 10)), ((0, 2, 10), (0, 2, 10))):
+        assert places.accept(*seeds)["means"] == [str(places.mean)]
+        entries = places.entries()
+        assert len(entries) == len(accepted)
+        for entry in entries:
+            assert entry.means == expected(*accepted)
+    row = next(row for row in entries[0].means if row.metric == "roc_auc" and not row.where)
+    assert row.method == (
+        "mean of 3 seeds, percentile bootstrap over subjects, 2000 resamples, "
+        "the same for every seed"
+    )
+    [line] = standings(entries)
+    assert line.rows[1:] == expected(0, 2, 10)
+    assert line.rows[0].value == 4
+
+
+def test_the_file_says_what_it_was_made_of(places: Place) -> None:
+    places.accept(0, 2, 10)
+    text = places.mean.read_text(encoding="utf-8")
+    told = json.loads(text)
+    measurements = told.pop("measurements")
+    digests = {
+        str(seed): file_digest(places.mean.with_name(f"s{seed}.parquet")) for seed in (0, 2, 10)
+    }
+    assert told == {
+        "schema": "harness.mean/1",
+        "seeds": digests,
+        "data": "abc",
+        "classes": ["a", "b"],
+        "policy": Policy().measured,
+    }
+    assert [*told["seeds"]] == ["0", "2", "10"]
+    assert not [row for row in measurements if "samples" in row]
+    assert "p7" not in text
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations([(0,), (2,), (10,)])])
+def test_the_order_of_accepting_is_forgotten(places: Place, order: Any) -> None:
+    for seeds in order:
+        places.accept(*seeds)
+    found = places.mean.read_bytes()
+    shutil.rmtree(places.into)
+    places.accept(10, 0, 2)
+    assert places.mean.read_bytes() == found
+
+
+def test_runs_and_their_accepted_records_have_the_same_lines(
+    places: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.accept(0, 2, 10)
+    monkeypatch.setattr(report, "open_scope", lambda *_: places.scope(0, 2, 10))
+    measured = report._measured("tiny", None, places.home / "runs")
+    [line], [accepted] = standings(measured), standings(places.entries())
+    assert line.rows == accepted.rows
+    assert line.rows[1:] == expected(0, 2, 10)
+
+
+def test_another_checkpoint_of_a_seed_makes_another_mean(places: Place) -> None:
+    places.accept(0, 2)
+    places.run(2, shift=5)
+    assert places.entries()[0].means == expected(0, 2)
+    places.accept(2)
+    assert places.entries()[0].means == expected(0, 7)
+
+
+def remove(places: Place, *seeds: int) -> None:
+    for seed in seeds:
+        places.mean.with_name(f"s{seed}.json").unlink()
+        places.mean.with_name(f"s{seed}.parquet").unlink()
+
+
+def test_a_mean_over_other_seeds_is_refused_until_one_is_accepted(places: Place) -> None:
+    places.accept(0, 2, 10)
+    remove(places, 10)
+    with pytest.raises(HarnessError) as caught:
+        places.entries()
+    assert str(caught.value) == (
+        f"{places.mean} must be of the records beside it, got other seeds; accept one of them "
+        "again, or delete it"
+    )
+    assert baselines.accepted(places.into, RUN).keys() == {0, 2}
+    places.accept(2)
+    assert places.entries()[0].means == expected(0, 2)
+    remove(places, 2)
+    assert places.accept(0)["means"] == []
+    assert not places.mean.exists()
+
+
+def test_a_mean_without_any_record_is_nobodys(places: Place) -> None:
+    places.accept(0, 2)
+    remove(places, 0, 2)
+    assert places.entries() == []
+
+
+def test_a_mean_of_other_probabilities_is_refused(places: Place) -> None:
+    places.accept(0, 2)
+    shutil.copy(places.mean.with_name("s0.parquet"), places.mean.with_name("s2.parquet"))
+    with pytest.raises(HarnessError, match="got other seeds; accept one of them again"):
+        places.entries()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "must"),
+    [
+        ("data", "def", "must be of the records beside it, got other data;"),
+        ("classes", ["a"], "must be of the records beside it, got other classes;"),
+        ("policy", {}, "must be of the records beside it, got other policy;"),
+        ("schema", "harness.mean/2", "schema must be one of harness.mean/1, got 'harness.mean/2'"),
+        ("more", 1, "unknown key 'more'"),
+        ("measurements", [{"metric": "x"}], "must have a key 'value', got none"),
+    ],
+)
+def test_a_mean_of_something_else_is_one_sentence(
+    places: Place, key: str, value: Any, must: str
+) -> None:
+    places.accept(0, 2)
+    told = json.loads(places.mean.read_text(encoding="utf-8"))
+    places.mean.write_text(json.dumps({**told, key: value}), encoding="utf-8")
+    with pytest.raises(HarnessError) as caught:
+        places.entries()
+    assert str(caught.value).startswith(str(places.mean))
+    assert must in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"data": NaN}', b"\xff"])
+def test_a_broken_mean_is_one_sentence(places: Place, data: bytes) -> None:
+    places.accept(0, 2)
+    places.mean.write_bytes(data)
+    with pytest.raises(HarnessError, match=r"must be (JSON, got|finite, got nan)"):
+        places.entries()
+    places.accept(0)
+    assert places.entries()[0].means == expected(0, 2)
+
+
+def test_records_that_were_accepted_without_a_mean_still_have_one_line(places: Place) -> None:
+    places.accept(0, 2)
+    places.mean.unlink()
+    entries = places.entries()
+    assert [entry.means for entry in entries] == [(), ()]
+    [line] = standings(entries)
+    assert line.rows[1].method == "mean of 2 seeds"
+    assert {row.ci for row in line.rows} == {None}
+
+
+@pytest.mark.parametrize(("key", "value"), [("data", "def"), ("policy", {"threshold": 0.4})])
+def test_seeds_of_two_kinds_are_not_accepted_and_nothing_changes(
+    places: Place, key: str, value: Any
+) -> None:
+    places.accept(0, 2)
+    before = {path: path.read_bytes() for path in places.mean.parent.iterdir()}
+    places.run(2, shift=5, **{key: value})
+    for seeds in ((2,), (2, 10)):
+        with pytest.raises(HarnessError, match=f"of tiny/blobs/small must agree in {key} to have"):
+            places.accept(*seeds)
+    assert {path: path.read_bytes() for path in places.mean.parent.iterdir()} == before
+
+
+def test_all_seeds_may_change_their_data_together(places: Place) -> None:
+    places.accept(0, 2)
+    for seed in (0, 2):
+        places.run(seed, shift=5, data="def")
+    places.accept(0, 2)
+    assert places.entries()[0].means == expected(5, 7)
+
+
+def test_accepted_seeds_of_another_number_of_cases_are_one_sentence(places: Place) -> None:
+    places.accept(0, 2)
+    table = pq.read_table(places.mean.with_name("s2.parquet"))
+    pq.write_table(table.slice(0, 30), places.mean.with_name("s2.parquet"))
+    with pytest.raises(HarnessError, match=r"accepted scores of .*/s2 must be \(40, 2\), got"):
+        places.accept(0)
+    assert places.entries()[0].means == ()
+
+
+WRITES = len(["s0.parquet", "s0.json", "s2.parquet", "s2.json", "mean.json"])
+
+
+@pytest.mark.parametrize("survived", range(WRITES))
+def test_a_kill_while_accepting_leaves_no_mean_of_other_records(
+    places: Place, monkeypatch: pytest.MonkeyPatch, survived: int
+) -> None:
+    places.accept(0, 2)
+    for seed in (0, 2):
+        places.run(seed, shift=5)
+    replaced: list[Path] = []
+    real = Path.replace
+
+    def killing(self: Path, target: Path) -> Path:
+        if len(replaced) == survived:
+            raise KeyboardInterrupt
+        replaced.append(target)
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killing)
+        with pytest.raises(KeyboardInterrupt):
+            places.accept(0, 2)
+    assert [entry.means for entry in places.entries()] == [(), ()]
+    assert len(list(places.mean.parent.iterdir())) == 4
+    places.accept(0, 2)
+    assert places.entries()[0].means == expected(5, 7)

@@ -785,8 +785,11 @@ class TestReport:
             shutil.rmtree(home / "runs")
         found = harness("report", "line", "--out", "pages", "--json")
         assert found.code == 0, found.err
-        assert found.data["pages"] == [str(Path("pages") / f"line.{end}") for end in ("md", "html")]
-        for page in found.data["pages"]:
+        first, of_models = found.data["pages"][:2], found.data["pages"][2:]
+        assert first == [str(Path("pages") / f"line.{end}") for end in ("md", "html")]
+        models = ("bright", "dull")
+        assert of_models == [str(Path("pages/line") / f"line-{name}.html") for name in models]
+        for page in first:
             text = Path(page).read_text(encoding="utf-8")
             assert "What was found here" in text
             assert "bright" in text

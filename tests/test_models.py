@@ -19,7 +19,7 @@ from torch import nn
 from harness import shelf
 from harness.errors import HarnessError
 from harness.export import from_torch
-from harness.models import liquid, slice_cnn, vgg16
+from harness.models import liquid, resnet, slice_cnn, slice_rnn, vgg16
 
 STUDY = (1, 28, 28, 28)
 SHAPES = ((2, 4, 28, 20), (2, 28, 20))  # a volume; an image, for a model that refuses volumes
@@ -196,6 +196,45 @@ def test_liquid_file_is_one_small_scan_a_layer(wiring: str, layers: list[list[in
         assert np.abs(onnx_logits(made, cases) - torch_logits(made, cases)).max() < 1e-6
 
 
+STAGES: list[dict[str, Any]] = [
+    {"linear": 5, "dropout": 0.2},
+    {"norm": True, "dropout": 0.2},
+    {"dropout": 0.5},
+    {"readout": True, "layers": [[9, 4]]},
+    {"norm": True, "linear": 6, "readout": True, "layers": [[9, 4], [8, 3]]},
+    {"trunk": "deep"},
+    {"trunk": "deep-unpooled", "wiring": "fully_connected"},
+]
+
+
+@pytest.mark.parametrize("args", STAGES, ids=str)
+def test_liquid_file_has_every_stage(args: dict[str, Any]) -> None:
+    torch.manual_seed(1)
+    shape = (2, 5, 28, 24)
+    module = liquid.build(shape, 2, **{"layers": [[7, 2]], **args}).eval()
+    stir(module)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d):
+            assert part.running_mean is not None
+            assert part.running_var is not None
+            part.running_mean.copy_(torch.rand_like(part.running_mean))
+            part.running_var.copy_(0.5 + torch.rand_like(part.running_var))
+    model = liquid.to_onnx(module, shape)
+    onnx.checker.check_model(model, full_check=True)
+    made = Specimen(module, shape, opened(model))
+    for n in (1, 5):
+        cases = made.cases(n)
+        assert np.abs(onnx_logits(made, cases) - torch_logits(made, cases)).max() < 1e-5
+
+
+def test_liquid_norm_is_over_batch_and_slices() -> None:
+    module: Any = liquid.build((1, 3, 14, 14), 1, layers=[[7, 1]], norm=True).train()
+    module(torch.rand(6, 1, 3, 14, 14))
+    features = module.trunk(torch.rand(6, 1, 3, 14, 14))
+    expected = nn.BatchNorm1d(features.shape[-1])(features.flatten(0, 1))
+    assert torch.allclose(module.stages[0](features.flatten(0, 1)), expected, atol=1e-6)
+
+
 def stir(module: nn.Module) -> None:
     """Move every parameter off its initial value, as training would."""
     with torch.no_grad():
@@ -298,6 +337,27 @@ def test_weights_that_do_not_fit_are_refused(
         (slice_cnn, (1, 0, 28, 28), {}, "shape must be channels, depth, .* got"),
         (slice_cnn, (1, 4, 28, 11), {}, "slices must be at least 12 x 12 px, got 28 x 11"),
         (slice_cnn, STUDY, {"hidden": [120, 0]}, "hidden must be .* got"),
+        (slice_cnn, STUDY, {"trunk": "wide"}, "trunk must be one of shallow, deep, deep-unpooled"),
+        (slice_cnn, (1, 4, 17, 28), {"trunk": "deep"}, "at least 20 x 20 px, got 17 x 28"),
+        (
+            slice_cnn,
+            STUDY,
+            {"mean": "pixels"},
+            "mean must be one of logits, features, got",
+        ),
+        (liquid, STUDY, {"linear": -1}, "linear 0 or more units, got 0.0 and -1"),
+        (slice_rnn, STUDY, {"cell": "gru"}, "cell must be one of lstm, rnn, got 'gru'"),
+        (slice_rnn, STUDY, {"hidden": []}, "hidden and layers must be positive numbers"),
+        (
+            slice_rnn,
+            STUDY,
+            {"readout": False},
+            "must end in 1 units without readout, got 40",
+        ),
+        (resnet, (28, 28), {}, "shape must be that of an image or a volume"),
+        (resnet, (1, 28, 28), {"depth": 34}, "depth must be one of 18, 50, got 34"),
+        (resnet, (1, 28, 28), {"convolution": "acs"}, "convolution must be one of 2d, got 'acs'"),
+        (resnet, STUDY, {"convolution": "2d"}, "must be one of 3d, 2.5d, acs, got '2d'"),
         (slice_cnn, STUDY, {"dropout": 1.0}, "dropout must be .* got 1.0"),
         (liquid, (1, 28, 28), {}, "shape must be"),
         (liquid, STUDY, {"wiring": "random"}, "one of autoncp, fully_connected, ncp, got 'random'"),

@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import html
+import itertools
 import json
 import os
+import posixpath
 import random
 import re
 import shutil
@@ -12,19 +14,24 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
-from standings import invented, quality, record, run, score, standing, undefined
+from standings import board, invented, quality, record, run, score, standing, undefined
 
 from harness import shelf
 from harness.errors import HarnessError
+from harness.published import Data, Result, Source, beside
 from harness.record import Measurement
-from harness.report import Recipe, read_recipe, render
+from harness.report import Board, Recipe, pages, read_recipe, render
+from harness.report._blocks import NOTHING
 from harness.report._labels import Box, place
 from harness.report._numbers import interval, number, size
 from harness.report._svg import Scale
 from harness.rules import LATENCY_METRICS
 from harness.standings import Standing
+from harness.verbs.report import report
 
 HOME = Path(__file__).parent.parent
 RECIPES = sorted((HOME / "reports").glob("*.toml"))
@@ -35,13 +42,46 @@ from = "runs"
 """
 
 
+STUDY = Source(
+    title="A study",
+    url="example.org/study",
+    citation="Nobody, 2001",
+    about="Invented.",
+    digits=4,
+    datasets={"adrenal": Data(data="bbd3c5a5576322bc4cdfea780653b1ce", n=298)},
+    results=(
+        Result(
+            dataset="adrenal", name="N1", model="net", scores={"roc_auc": 0.87, "accuracy": 0.7}
+        ),
+        Result(
+            dataset="adrenal",
+            name="N3",
+            model="net",
+            scores={"roc_auc": 0.9, "accuracy": 0.81},
+            reported={"accuracy": 0.802},
+            note="recurs over the batch",
+        ),
+        Result(dataset="adrenal", name="N9", scores={"roc_auc": 0.95}, parameters=1234),
+    ),
+)
+
+
+def demo() -> Board:
+    """Invented standings, and results published of their data: one of a network among them."""
+    results = [dataclasses.replace(one, model=one.model and "ltc-30") for one in STUDY.results]
+    lines = invented()
+    return board(lines, beside(lines, [dataclasses.replace(STUDY, results=tuple(results))]))
+
+
 def recipe(*sections: str, suites: tuple[str, ...] = ("liquid3d", "medmnist2d")) -> Recipe:
     chosen = sections or read_recipe(HOME / "reports/leaderboard.toml").sections
     return Recipe(name="demo", title="Demo", suites=suites, sections=chosen)
 
 
-def one(*rows: Measurement, model: str = "net", **about: object) -> Standing:
-    return standing([record(run("liquid3d", "adrenal", model, 0), rows, **about)])
+def one(*rows: Measurement, model: str = "net", **about: Any) -> Standing:
+    """A model of one seed; `rank` and `cautions` are the standing's, all else the record's."""
+    own = {key: about.pop(key) for key in ("rank", "cautions") if key in about}
+    return standing([record(run("liquid3d", "adrenal", model, 0), rows, **about)], **own)
 
 
 @dataclasses.dataclass
@@ -92,12 +132,12 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render(recipe(), invented(), "html")
+    return render(recipe(), demo(), "html")
 
 
 @pytest.fixture(scope="module")
 def markdown() -> str:
-    return render(recipe(), invented(), "md")
+    return render(recipe(), demo(), "md")
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -134,7 +174,7 @@ def test_a_mistake_in_a_recipe_is_one_sentence(
 def test_an_unknown_section_is_told_the_files_of_the_shelf(tmp_path: Path) -> None:
     path = tmp_path / "demo.toml"
     path.write_text(TOML.replace("leaderboard", "nothing"), encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"known: classes, conditions, curves, groups"):
+    with pytest.raises(HarnessError, match=r"known: classes, conditions, curves, external"):
         read_recipe(path)
 
 
@@ -145,7 +185,7 @@ def test_the_leaderboard_has_every_section() -> None:
 
 def test_a_format_that_is_not_known_is_refused() -> None:
     with pytest.raises(HarnessError, match="must be in one of html, md, got 'pdf'"):
-        render(recipe(), [], "pdf")
+        render(recipe(), board([]), "pdf")
 
 
 def test_every_value_of_a_standing_is_on_the_page_as_it_is(page: str) -> None:
@@ -167,7 +207,7 @@ def _is_told(row: Measurement) -> bool:
 def test_a_leaderboard_has_each_number_in_its_place() -> None:
     lines = [one(score("roc_auc", 0.8614, 298), score("brier", 0.1333, 298), model="a")]
     lines += [one(score("roc_auc", 0.7, 298), model="b")]
-    header, first, second = Reader(render(recipe("leaderboard"), lines, "html")).rows
+    header, first, second = Reader(render(recipe("leaderboard"), board(lines), "html")).rows
     assert [cell.value for cell in first] == ["1", "a", "0.861", "0.133", "seed 0"]
     assert [cell.interval for cell in first] == ["", "", "[0.81, 0.91]", "[0.08, 0.18]", ""]
     assert len(header) == len(first) == len(second)
@@ -184,7 +224,7 @@ def test_markdown_has_the_same_numbers(markdown: str) -> None:
 def test_what_is_undefined_is_said_with_its_reason_and_never_zero(to: str) -> None:
     reason = "needs cases of every class; got 12 benign, 0 malignant"
     line = one(undefined("roc_auc", reason, better="higher"), score("accuracy", 0.5, 12))
-    text = render(recipe("leaderboard"), [line], to)
+    text = render(recipe("leaderboard"), board([line]), to)
     assert "undefined" in text
     assert reason in text
     assert not re.search(r"\b0\.0+\b", text.split("<main")[-1].split("<svg")[0])
@@ -194,7 +234,8 @@ def test_what_is_undefined_is_said_with_its_reason_and_never_zero(to: str) -> No
 def test_a_failed_run_is_listed_with_its_error(to: str) -> None:
     error = "the training loss must be finite, got nan"
     broken = dataclasses.replace(one(status="failed", error=error), rank=None)
-    text = render(recipe("leaderboard"), [one(score("roc_auc", 0.7, 9), model="good"), broken], to)
+    good = one(score("roc_auc", 0.7, 9), model="good")
+    text = render(recipe("leaderboard"), board([good, broken]), to)
     assert "net" in text
     assert "seed 0 failed" in text
     assert error in text
@@ -203,13 +244,209 @@ def test_a_failed_run_is_listed_with_its_error(to: str) -> None:
 @pytest.mark.parametrize("to", ["html", "md"])
 def test_warnings_are_footnotes_with_their_code(to: str) -> None:
     told = ({"code": "constant-predictor", "message": "every case is decided alike"},)
-    text = render(recipe("leaderboard"), [one(score("roc_auc", 0.7, 9), warnings=told)], to)
+    line = one(score("roc_auc", 0.7, 9), warnings=told)
+    text = render(recipe("leaderboard"), board([line]), to)
     assert "constant-predictor: seed 0, every case is decided alike" in text
+
+
+def of_seeds(model: str, values: tuple[float, ...], **about: Any) -> Standing:
+    """One model of several seeds that were measured to be so good."""
+    records = [
+        record(run("liquid3d", "adrenal", model, seed), [score("roc_auc", value, 298)])
+        for seed, value in enumerate(values)
+    ]
+    return standing(records, **about)
+
+
+def table(markdown: str, title: str) -> list[dict[str, str]]:
+    """The lines of the first table below a heading of a Markdown page, by column."""
+    below = markdown.partition(f"# {title}")[2].splitlines()
+    first = next(index for index, line in enumerate(below) if line.startswith("|"))
+    lines = itertools.takewhile(lambda line: line.startswith("|"), below[first:])
+    head, _, *rows = [line.strip("| ").split(" | ") for line in lines]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_seeds_are_shown_each_with_their_spread_and_one_is_this_checkpoint() -> None:
+    lines = [of_seeds("three", (0.8, 0.9, 0.85)), of_seeds("one", (0.7,), rank=2)]
+    three, one = table(render(recipe("leaderboard"), board(lines), "md"), "adrenal")
+    assert three["ROC AUC ↑"] == "0.850"
+    assert three["Seeds"] == "0, 1, 2 (0.800 · 0.900 · 0.850)"
+    assert three["Spread"] == "0.050"
+    assert one["Seeds"] == "seed 0 (this checkpoint)"
+    assert one["Spread"] == NOTHING
+    alone = render(recipe("leaderboard"), board(lines[1:]), "md")
+    assert "Spread" not in alone
+
+
+@pytest.mark.parametrize("to", ["html", "md"])
+def test_cautions_stand_where_the_accuracy_is_or_else_at_the_name(to: str) -> None:
+    words = ("not above the majority rate in 1 of 3 seeds", "constant predictor")
+    marks = {"html": "<strong>{}</strong>", "md": "**{}**"}
+    shown = " ".join(marks[to].format(word) for word in words)
+    rows = [score("roc_auc", 0.6, 9), score("accuracy", 0.768, 9)]
+    line = one(*rows, cautions=words)
+    text = render(recipe("leaderboard"), board([line]), to)
+    before, _, after = text.partition(shown)
+    assert after
+    assert "0.768" in before.splitlines()[-1]
+    bare = render(recipe("leaderboard"), board([one(rows[0], cautions=words)]), to)
+    assert "net" in bare.partition(shown)[0].splitlines()[-1]
+    assert shown in bare
+    sound = render(recipe("leaderboard"), board([one(*rows)]), to)
+    assert "majority rate in" not in sound
+    assert "constant predictor" not in sound
+
+
+def test_an_overview_has_a_mean_only_where_every_dataset_has_a_value() -> None:
+    lines = [one(score("roc_auc", 0.8, 9), model="a"), one(score("roc_auc", 0.7, 9), model="b")]
+    lines += [dataclasses.replace(lines[0], dataset="vessel", rows=(score("roc_auc", 0.9, 9),))]
+    text = render(recipe("leaderboard"), board(lines), "md")
+    both, half = table(text, "liquid3d over its datasets")
+    assert both["Model"] == "a"
+    assert both["Mean ↑"] == "0.850"
+    assert both["Mean rank ↓"] == "1.000"
+    assert half["Mean ↑"] == half["Mean rank ↓"] == "undefined<sup>a</sup>"
+    assert "Undefined: known of 1 of 2 datasets" in text
+    assert (half["adrenal ↑"], half["vessel ↑"]) == ("0.700 [0.65, 0.75]", NOTHING)
+    assert "over its datasets" not in render(recipe("leaderboard"), board(lines[:2]), "md")
+
+
+@pytest.mark.parametrize("to", ["html", "md"])
+def test_the_positive_class_of_two_is_told(to: str) -> None:
+    line = one(score("roc_auc", 0.8, 9))
+    names = {"classes": ["malignant", "normal, benign"], "kind": "nominal"}
+    for changed, told in ((names, True), ({**names, "kind": "multilabel"}, False)):
+        records = [dataclasses.replace(r, run={**r.run, **changed}) for r in line.records]
+        again = dataclasses.replace(line, records=tuple(records))
+        text = html.unescape(render(recipe("leaderboard", "conditions"), board([again]), to))
+        assert ('positive class is "normal, benign", the other "malignant"' in text) is told
+        assert "0 = malignant, 1 = normal, benign" in text
+    many = dataclasses.replace(line.records[0], run={**line.records[0].run, "classes": ["a"] * 3})
+    line = dataclasses.replace(line, records=(many,))
+    assert "positive class" not in render(recipe("leaderboard"), board([line]), to)
+
+
+def test_the_rows_of_classes_have_their_names() -> None:
+    rows = [score("roc_auc", 0.8, 9, where={"class": name}) for name in ("malignant", "benign")]
+    text = render(recipe("classes"), board([one(*rows)]), "md")
+    assert [line["Class"] for line in table(text, "adrenal")] == ["malignant", "benign"]
+
+
+def with_study(*rows: Measurement) -> Board:
+    lines = [one(*rows, model="net"), one(score("roc_auc", 0.5, 298), model="other", rank=2)]
+    return board(lines, beside(lines, [STUDY]))
+
+
+def test_published_numbers_stand_beside_those_of_the_same_network() -> None:
+    found = with_study(score("roc_auc", 0.85, 298, 0.02), score("accuracy", 0.75, 298))
+    net, other, *_ = table(render(recipe("leaderboard"), found, "md"), "adrenal")
+    assert net["Published ROC AUC"] == "0.9000 above; 0.8700 within (N3; N1)<sup>a</sup>"
+    told = "0.8100 above; 0.7000 within (N3, reported as 0.8020; N1)<sup>a</sup>"
+    assert net["Published Accuracy"] == told
+    assert other["Published ROC AUC"] == other["Published Accuracy"] == NOTHING
+
+
+def test_all_published_results_of_the_data_are_listed_with_source_and_n() -> None:
+    found = with_study(score("roc_auc", 0.85, 298, 0.02), score("accuracy", 0.75, 298))
+    text = render(recipe("published"), found, "md")
+    best, second, third = table(text, "adrenal")
+    assert [line["Result"] for line in (best, third)] == ["N9", "N1"]
+    assert second["Result"] == "N3<sup>a</sup>"
+    assert "It recurs over the batch." in text
+    assert {line["Source"] for line in (best, second, third)} == {"A study"}
+    assert {line["n"] for line in (best, second, third)} == {"298"}
+    assert [line["Here"] for line in (best, second, third)] == [NOTHING, "net", "net"]
+    assert second["Published ROC AUC"] == "0.9000 above"
+    assert second["Measured ROC AUC"] == "0.850 [0.83, 0.87]"
+    assert second["Published Accuracy"] == "0.8100 above (reported as 0.8020)"
+    assert (best["Published Accuracy"], best["Measured ROC AUC"]) == (NOTHING, NOTHING)
+    assert "A study: Invented. Nobody, 2001. example.org/study" in text
+
+
+def test_a_published_number_that_can_not_be_judged_says_why() -> None:
+    found = with_study(Measurement(metric="roc_auc", value=0.85, n=298, over="image"))
+    net = table(render(recipe("leaderboard"), found, "md"), "adrenal")[0]
+    assert net["Published ROC AUC"].startswith("0.9000; 0.8700 (N3; N1)<sup>")
+    text = render(recipe("leaderboard", "published"), found, "html")
+    assert "Not judged: the measured value has no interval." in text
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[str, str]:
+    return pages(recipe(), demo())
+
+
+def test_every_link_leads_to_a_page_that_is_written(site: dict[str, str]) -> None:
+    models = {(line.suite, line.model) for line in invented()}
+    assert set(site) == {
+        *("demo.md", "demo.html"),
+        *(f"demo/{suite}-{model}.html" for suite, model in models),
+    }
+    for path, text in site.items():
+        reader = Reader(text) if path.endswith(".html") else None
+        assert reader is None or reader.faults == []
+        for target in re.findall(r'href="([^"]+)"', text):
+            file, _, anchor = target.partition("#")
+            to = posixpath.normpath(posixpath.join(posixpath.dirname(path), file)) if file else path
+            assert to in site
+            assert not anchor or f'id="{anchor}"' in site[to]
+    linked = set(re.findall(r'href="(demo/[^"]+)"', site["demo.html"]))
+    assert linked == {path for path in site if path.startswith("demo/")}
+    assert "](" not in site["demo.md"]
+
+
+def test_a_page_of_a_model_is_of_that_model_alone(site: dict[str, str]) -> None:
+    text = site["demo/liquid3d-ltc-30.html"]
+    reader = Reader(text)
+    words = "".join(reader.text)
+    assert "<h1>ltc-30</h1>" in text
+    assert 'href="../demo.html"' in text
+    own = [line for line in invented() if (line.suite, line.model) == ("liquid3d", "ltc-30")]
+    assert len(own) == 3
+    for line in own:
+        assert f"of {line.among}" in words
+        assert all(
+            str(row.value) in text for row in line.rows if row.value is not None and _is_told(row)
+        )
+    others = {line.model for line in invented()} - {"ltc-30"}
+    assert [model for model in others if model in words] == []
+    assert "medmnist2d" not in words
+    titles = re.findall(r"<h2 [^>]*>([^<]+)", text)
+    told = {"Leaderboard", "Published results", "Training", "Groups", "Latency", "Conditions"}
+    assert told <= set(titles)
+    assert "Trade-off" not in titles
+
+
+def test_names_of_pages_are_safe_and_never_the_same() -> None:
+    names = ("a b", "a/b", "../a", "A-B", "a-b", "-2")
+    lines = [one(score("roc_auc", 0.8, 9), model=name) for name in names]
+    lines += [dataclasses.replace(lines[0], suite="x", model="y-z")]
+    lines += [dataclasses.replace(lines[0], suite="x-y", model="z")]
+    found = pages(recipe("leaderboard", suites=("liquid3d", "x", "x-y")), board(lines))
+    files = [path for path in found if path.count("/")]
+    assert len(files) == len({path.lower() for path in files}) == len(names) + 2
+    assert all(re.fullmatch(r"demo/[A-Za-z0-9._-]+\.html", path) for path in files)
+    links = set(re.findall(r'href="(demo/[^"]+)"', found["demo.html"]))
+    assert {unquote(link) for link in links} == set(files)
+
+
+def test_the_verb_writes_them_all_and_tells_of_each(tmp_path: Path) -> None:
+    if not (HOME / "baselines/liquid3d").is_dir():
+        pytest.skip("needs a clone: its baselines")
+    answer = report("leaderboard", None, tmp_path, HOME / "baselines", tmp_path / "pages")
+    written = {str(path) for path in (tmp_path / "pages").rglob("*.*")}
+    assert set(answer.data["pages"]) == written
+    assert len(written) > 3
+    main = (tmp_path / "pages/leaderboard.html").read_text(encoding="utf-8")
+    assert "CNNExp1N1" in main
+    assert str(tmp_path / "pages/leaderboard.html") in answer.text.splitlines()
+    assert f"{len(written) - 2} pages of models in {tmp_path / 'pages/leaderboard'}" in answer.text
 
 
 @pytest.mark.parametrize("to", ["html", "md"])
 def test_a_section_with_nothing_to_say_is_absent(to: str) -> None:
-    text = render(recipe(), [one(score("roc_auc", 0.7, 9))], to)
+    text = render(recipe(), board([one(score("roc_auc", 0.7, 9))]), to)
     assert "Leaderboard" in text
     for title in ("Classes", "Groups", "Latency", "Training"):
         assert f">{title}</h2>" not in text
@@ -219,13 +456,14 @@ def test_a_section_with_nothing_to_say_is_absent(to: str) -> None:
 
 @pytest.mark.parametrize("to", ["html", "md"])
 def test_a_suite_without_records_is_named(to: str) -> None:
-    assert "Nothing is known yet of liquid3d, medmnist2d." in render(recipe(), [], to)
+    assert "Nothing is known yet of liquid3d, medmnist2d." in render(recipe(), board([]), to)
 
 
 def test_names_cannot_break_the_page() -> None:
     name = "<b>|`x`\"'&</td></svg><script>alert(1)</script>"
     line = one(*quality(random.Random(0), 50, (name,)), model=name)
-    page = render(recipe(), [dataclasses.replace(line, dataset=name, title=name)], "html")
+    line = dataclasses.replace(line, dataset=name, title=name, cautions=(name,))
+    page = render(recipe(), board([line]), "html")
     reader = Reader(page)
     assert reader.faults == []
     assert name in "".join(reader.text)
@@ -258,7 +496,7 @@ def test_every_drawing_has_words(page: str) -> None:
 
 def test_markdown_tables_have_as_many_cells_in_every_line() -> None:
     lines = [one(score("roc_auc", 0.8, 9), model=name) for name in ("a|b", "`a`", "*x*\n_y_")]
-    text = render(recipe(), lines, "md")
+    text = render(recipe(), board(lines), "md")
     tables = re.findall(r"(?:^\|.*\|\n?)+", text, re.M)
     assert len(tables) >= 3
     for table in tables:
@@ -272,10 +510,10 @@ def test_the_same_standings_give_the_same_bytes_without_torch(page: str) -> None
     """In another process, so that neither hash seed nor what is loaded can matter."""
     code = """if True:
         import hashlib, sys
-        from standings import invented
-        from test_report import recipe
+        from test_report import demo, recipe
         from harness.report import render
-        print(hashlib.sha256(render(recipe(), invented(), "html").encode()).hexdigest())
+        page = render(recipe(), demo(), "html")
+        print(hashlib.sha256(page.encode()).hexdigest())
         print([name for name in ("torch", "pandas", "matplotlib") if name in sys.modules])
     """
     path = os.pathsep.join((str(HOME), str(HOME / "tests")))
@@ -337,13 +575,27 @@ PROBE = """
 const seen = {};
 for (const frame of document.querySelectorAll("iframe")) {
   const view = frame.contentWindow, page = frame.contentDocument;
-  const table = page.querySelector("table"), header = table.tHead.rows[0].cells[2];
+  const tables = [...page.querySelectorAll("table")];
+  const table = tables.find((one) => one.caption.textContent.startsWith("Leaderboard of"));
+  const header = table.tHead.rows[0].cells[2];
   const orders = [];
   for (let click = 0; click < 2; click++) {
     header.querySelector("button").click();
     const keys = [...table.tBodies[0].rows].map((row) => row.cells[2].dataset.sort);
     orders.push([header.getAttribute("aria-sort"), keys]);
   }
+  const frameOf = table.closest(".scroll").previousElementSibling;
+  const box = frameOf.querySelector("input"), filtered = {};
+  for (const words of ["CNN-60", "cnn constant", "ltc constant", "nothing like it", ""]) {
+    box.value = words;
+    box.dispatchEvent(new view.Event("input", { bubbles: true }));
+    const rows = [...table.tBodies[0].rows].filter((row) => row.offsetHeight > 0);
+    const names = rows.map((row) => row.querySelector("th span").textContent).sort();
+    const foot = [...table.tFoot.rows].filter((row) => row.offsetHeight > 0).length;
+    filtered[words] = [names, foot, frameOf.querySelector("output").value];
+  }
+  box.focus();
+  const reached = page.activeElement === box && box.labels[0].textContent.trim();
   const small = [];
   for (const part of page.querySelectorAll("body *:not(script, title, desc, caption)")) {
     const words = [...part.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
@@ -354,7 +606,8 @@ for (const frame of document.querySelectorAll("iframe")) {
   }
   const root = page.documentElement;
   seen[frame.id] = { overflow: root.scrollWidth - root.clientWidth, width: view.innerWidth,
-    errors: view.faults, focus: header.querySelector("button").tabIndex, orders, small };
+    errors: view.faults, focus: header.querySelector("button").tabIndex, orders, small, filtered,
+    reached, boxes: page.querySelectorAll(".filter:not([hidden])").length };
 }
 document.body.innerHTML = "<pre></pre>";
 document.body.firstChild.textContent = JSON.stringify(seen);
@@ -414,3 +667,18 @@ def test_a_header_sorts_best_first_then_worst_first_and_blanks_last(
     best = [str(value) for value in sorted(value for value in values if value is not None)][::-1]
     assert seen["desk"]["orders"] == [["descending", [*best, ""]], ["ascending", [*best[::-1], ""]]]
     assert seen["desk"]["focus"] == 0
+
+
+def test_a_box_hides_the_lines_without_its_words_and_keeps_the_foot(
+    seen: dict[str, dict[str, object]],
+) -> None:
+    models = sorted({line.model for line in invented() if line.suite == "liquid3d"})
+    assert seen["phone"]["filtered"] == {
+        "CNN-60": [["cnn-60-42"], 1, "1 of 5 shown"],
+        "cnn constant": [[], 1, "0 of 5 shown"],
+        "ltc constant": [["ltc-21-14"], 1, "1 of 5 shown"],
+        "nothing like it": [[], 1, "0 of 5 shown"],
+        "": [models, 1, ""],
+    }
+    assert seen["phone"]["reached"] == "Filter"
+    assert seen["phone"]["boxes"] == 5 + 2 + 5

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness import shelf
 from harness.errors import HarnessError
 from harness.predictions import SHIPPED, Predictions
-from harness.report import Recipe, render
+from harness.report import Board, Recipe, render
 
 FILES = [(kind, name) for kind in shelf.SHELVES for name in shelf.names(kind)]
 KEYWORD, REST = Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD
@@ -138,4 +138,4 @@ def test_sections_are_silent_where_there_is_nothing_to_say(name: str) -> None:
     everything = Recipe(name="r", title="T", suites=("s",), sections=(name,))
     nothing = Recipe(name="r", title="T", suites=("s",), sections=())
     for kind in ("md", "html"):
-        assert render(everything, [], kind) == render(nothing, [], kind)
+        assert render(everything, Board(), kind) == render(nothing, Board(), kind)

@@ -123,6 +123,8 @@ def _chosen(
         raise columns.fault(f"train, val or test in {official}", repr(unknown[0]))
     if subjects is not None:
         _refuse_leak(columns, subjects, parts)
+    if split not in parts:
+        raise columns.fault(f"a case of {split} in {official}", "none")
     return np.flatnonzero(parts == split)
 
 

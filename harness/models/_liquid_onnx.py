@@ -10,7 +10,7 @@ with c = unfolds * cm, leak conductance g towards e, and cm, g, w positive throu
 Potentials are held as (neurons, batch): to read a source is then to copy a row.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from onnx import GraphProto, ModelProto, helper
@@ -18,7 +18,6 @@ from torch import nn
 
 from harness.errors import HarnessError
 from harness.models._onnx_graph import Array, Graph, tensor
-from harness.models._trunk import SliceTrunk
 from harness.models.liquid import Liquid
 
 OPSET = 20
@@ -34,29 +33,28 @@ def export(module: nn.Module, shape: tuple[int, ...]) -> ModelProto:
     if not isinstance(module, Liquid):
         raise HarnessError(f"module must be built by models.liquid, got {type(module).__name__}")
     graph = Graph("liquid")
-    sequence = _trunk(graph, module.trunk)
+    sequence = _features(graph, module)
     cells: list[Any] = [layer.rnn_cell for layer in module.layers]
     for index, cell in enumerate(cells):
         drive = graph.add("Relu", sequence) if index else sequence
         sequence = _recurrence(graph, f"ltc{index}", cell, drive)
     mean = graph.add("ReduceMean", sequence, graph.integers(0), keepdims=0)
-    logits = graph.add("Transpose", mean, perm=[1, 0], output="logits")
+    logits, outputs = _readout(graph, module.readout, mean, cells[-1].motor_size)
     return helper.make_model(
-        graph.finish(
-            [tensor("image", "batch", *shape)], [tensor(logits, "batch", cells[-1].motor_size)]
-        ),
+        graph.finish([tensor("image", "batch", *shape)], [tensor(logits, "batch", outputs)]),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
 
 
-def _trunk(graph: Graph, trunk: SliceTrunk) -> str:
-    """(batch, C, D, H, W) -> (D, features, batch)."""
+def _features(graph: Graph, module: Liquid) -> str:
+    """(batch, C, D, H, W) -> (D, features, batch), through the trunk and the stages per slice."""
+    trunk, first = module.trunk, cast(Any, module.layers[0])
     slices = graph.add("Transpose", "image", perm=[0, 2, 1, 3, 4])
     features = graph.add("Reshape", slices, graph.integers(-1, *trunk.slice_shape))
-    for layer in trunk.layers:
+    for layer in (*trunk.layers, *module.stages):
         features = _layer(graph, layer, features)
-    volumes = graph.add("Reshape", features, graph.integers(-1, trunk.depth, trunk.features))
+    volumes = graph.add("Reshape", features, graph.integers(-1, trunk.depth, first.sensory_size))
     return graph.add("Transpose", volumes, perm=[1, 2, 0])
 
 
@@ -71,7 +69,33 @@ def _layer(graph: Graph, layer: nn.Module, features: str) -> str:
             return graph.add("Relu", features)
         case nn.Flatten():
             return graph.add("Flatten", features)
+        case nn.Dropout():
+            return features
+        case nn.Linear():
+            return _linear(graph, layer, features)
+        case nn.BatchNorm1d():
+            return _norm(graph, layer, features)
     raise NotImplementedError(f"a trunk's {type(layer).__name__} has no ONNX here yet")
+
+
+def _linear(graph: Graph, layer: nn.Linear, rows: str, **more: Any) -> str:
+    weight, bias = (graph.constant(_array(p)) for p in layer.parameters())
+    return graph.add("Gemm", rows, weight, bias, transB=1, **more)
+
+
+def _norm(graph: Graph, layer: nn.BatchNorm1d, rows: str) -> str:
+    """With the running statistics, an affine map of each feature."""
+    mean, variance = _array(layer.running_mean), _array(layer.running_var)
+    scale = _array(layer.weight) / np.sqrt(variance + layer.eps)
+    scaled = graph.add("Mul", rows, graph.constant(scale))
+    return graph.add("Add", scaled, graph.constant(_array(layer.bias) - mean * scale))
+
+
+def _readout(graph: Graph, readout: nn.Module, mean: str, motors: int) -> tuple[str, int]:
+    """(motors, batch) -> `logits` (batch, outputs), and how many outputs."""
+    if isinstance(readout, nn.Linear):
+        return _linear(graph, readout, mean, transA=1, output="logits"), readout.out_features
+    return graph.add("Transpose", mean, perm=[1, 0], output="logits"), motors
 
 
 def _recurrence(graph: Graph, name: str, cell: Any, drive: str) -> str:

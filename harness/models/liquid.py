@@ -28,23 +28,33 @@ WIRINGS = {
 
 
 class Liquid(nn.Module):
-    """Trunk, LTC layers with a ReLU between two of them, mean over slices.
+    """Trunk, stages per slice, LTC layers with a ReLU between two, mean over slices, readout.
 
-    The parameters of ncps are dense tensors under masks, and the masks are frozen parameters.
+    `stages` maps features (slices, features) and may be empty; `readout` maps what the last motor
+    neurons say in the mean, and may be the identity. The parameters of ncps are dense tensors
+    under masks, and the masks are frozen parameters.
     Load weights in place: `load_state_dict(assign=True)` leaves ncps computing with the old ones.
     """
 
-    def __init__(self, trunk: SliceTrunk, layers: Sequence[nn.Module]) -> None:
+    def __init__(
+        self,
+        trunk: SliceTrunk,
+        layers: Sequence[nn.Module],
+        stages: nn.Sequential,
+        readout: nn.Module,
+    ) -> None:
         super().__init__()
         self.trunk = trunk
         self.layers = nn.ModuleList(layers)
+        self.stages = stages
+        self.readout = readout
 
     def forward(self, image: Tensor) -> Tensor:
-        first, *rest = self.layers
-        sequence, _ = first(self.trunk(image))
-        for layer in rest:
-            sequence, _ = layer(torch.relu(sequence))
-        logits: Tensor = sequence.mean(dim=1)
+        features = self.trunk(image)
+        sequence = self.stages(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+        for index, layer in enumerate(self.layers):
+            sequence, _ = layer(torch.relu(sequence) if index else sequence)
+        logits: Tensor = self.readout(sequence.mean(dim=1))
         return logits
 
     def parameters_effective(self) -> int:
@@ -66,6 +76,11 @@ def build(
     inter_fanout: int = 4,
     recurrent_command_synapses: int = 4,
     motor_fanin: int = 6,
+    trunk: str = "shallow",
+    norm: bool = False,
+    dropout: float = 0.0,
+    linear: int = 0,
+    readout: bool = False,
 ) -> nn.Module:
     """Float32 volumes (n, C, D, H, W) of `shape` (C, D, H, W) -> logits (n, `outputs`).
 
@@ -77,15 +92,23 @@ def build(
       these `inter_fanout` command neurons, which have `recurrent_command_synapses` among them;
       each motor neuron hears `motor_fanin` command neurons. The defaults are those of ncps' guide.
 
+    `trunk`: shallow, deep or deep-unpooled. Between it and the first LTC layer may stand, in this
+    order, a batch norm of features over batch and slices (`norm`), `dropout`, and a linear layer of
+    `linear` units with a rectifier. With `readout`, a linear layer follows the mean over slices.
+
     Raises HarnessError if shape, wiring or layers cannot be, or if the last layer does not have
-    `outputs` motor neurons. The synapses drawn depend on the arguments alone, not on a seed.
+    `outputs` motor neurons, without a readout. The synapses drawn depend on the arguments alone,
+    not on a seed.
     """
     if wiring not in WIRINGS:
         raise HarnessError(f"wiring must be one of {', '.join(WIRINGS)}, got {wiring!r}")
     for layer in layers:
         _check(layer, wiring)
-    if not layers or layers[-1][-1] != outputs:
+    if not layers or (layers[-1][-1] != outputs and not readout):
         raise HarnessError(f"layers must end in {outputs} motor neurons, got {layers}")
+    if not 0 <= dropout < 1 or linear < 0:
+        got = f"{dropout} and {linear}"
+        raise HarnessError(f"dropout must be in [0, 1) and linear 0 or more units, got {got}")
     fanouts: dict[str, float] = {
         "sensory_fanout": sensory_fanout,
         "inter_fanout": inter_fanout,
@@ -93,13 +116,14 @@ def build(
         "motor_fanin": motor_fanin,
     }
     by_wiring = {"autoncp": {"sparsity_level": sparsity}, "ncp": fanouts}
-    trunk = SliceTrunk(shape)
-    inputs = [trunk.features, *(layer[-1] for layer in layers[:-1])]
+    slices = SliceTrunk(shape, trunk)
+    inputs = [linear or slices.features, *(layer[-1] for layer in layers[:-1])]
     liquid = [
         _ltc(width, wiring, layer, by_wiring.get(wiring, {}))
         for width, layer in zip(inputs, layers, strict=True)
     ]
-    return Liquid(trunk, liquid)
+    last = nn.Linear(layers[-1][-1], outputs) if readout else nn.Identity()
+    return Liquid(slices, liquid, _stages(slices.features, norm, dropout, linear), last)
 
 
 def to_onnx(module: nn.Module, shape: tuple[int, ...]) -> "ModelProto":
@@ -111,6 +135,13 @@ def to_onnx(module: nn.Module, shape: tuple[int, ...]) -> "ModelProto":
     from ._liquid_onnx import export
 
     return export(module, shape)
+
+
+def _stages(features: int, norm: bool, dropout: float, linear: int) -> nn.Sequential:
+    stages: list[nn.Module] = [nn.BatchNorm1d(features)] if norm else []
+    stages += [nn.Dropout(dropout)] if dropout else []
+    stages += [nn.Linear(features, linear), nn.ReLU()] if linear else []
+    return nn.Sequential(*stages)
 
 
 def _check(layer: Any, wiring: str) -> None:

@@ -22,7 +22,10 @@ class Mark:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One cell: `detail` is its second line, `title` a tooltip, `sort` its key (None is last)."""
+    """One cell: `detail` is its second line, `title` a tooltip, `sort` its key (None is last).
+
+    `badges` are warnings in a few words; `link` is where its text leads, in formats with links.
+    """
 
     text: str = NOTHING
     interval: str = ""
@@ -32,11 +35,13 @@ class Cell:
     notes: tuple[str, ...] = ()
     mark: Mark | None = None
     tone: str = ""
+    badges: tuple[str, ...] = ()
+    link: str = ""
 
     @property
     def blank(self) -> bool:
         """Whether it says nothing."""
-        return self.text == NOTHING and not self.detail and not self.notes
+        return self.text == NOTHING and not (self.detail or self.notes or self.badges)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +77,17 @@ MODEL = Column(label="Model", numeric=False, names_row=True)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table; `label` tells those who cannot see it what it holds, `foot` are reference lines."""
+    """A table; `label` tells those who cannot see it what it holds, `foot` are reference lines.
+
+    `filtered` asks for a box that hides lines, in formats that can; the foot stays.
+    """
 
     anchor: str
     label: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     foot: Sequence[Sequence[Cell]] = ()
+    filtered: bool = False
 
     def notes(self) -> list[str]:
         """Footnotes in the order in which they are first called."""
@@ -101,7 +110,10 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """All of a page: contents as (anchor, title), a body that is in format, words explained."""
+    """All of a page: contents as (anchor, title), a body that is in format, words explained.
+
+    `back` is the address and title of the page that leads here.
+    """
 
     title: str
     summary: Sequence[str]
@@ -109,6 +121,7 @@ class Page:
     body: str
     words: Sequence[tuple[str, str]]
     closing: str
+    back: tuple[str, str] | None = None
 
 
 class Format(Protocol):

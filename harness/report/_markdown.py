@@ -60,4 +60,5 @@ def _cell(cell: Cell, notes: Sequence[str]) -> str:
     calls = ", ".join(letter(notes.index(note)) for note in cell.notes)
     detail = f"({cell.detail})" if cell.detail else ""
     text = " ".join(escape(part) for part in (cell.text, cell.interval, detail) if part)
+    text += "".join(f" **{escape(badge)}**" for badge in cell.badges)
     return f"{text}<sup>{calls}</sup>" if calls else text

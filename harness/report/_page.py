@@ -1,28 +1,33 @@
-"""A recipe and its standings as one page: sections in order, then what stands around them."""
-
-from collections.abc import Sequence
+"""A recipe and its board as one page: sections in order, then what stands around them."""
 
 from harness import shelf
 from harness.errors import HarnessError
 from harness.report import _html, _markdown
 from harness.report._blocks import Format, Page
+from harness.report._board import Board
 from harness.report._recipe import Recipe
-from harness.report._view import View
-from harness.standings import Standing
+from harness.report._view import NO_LINKS, Links, View
 
 FORMATS: dict[str, Format] = {"html": _html, "md": _markdown}
 
 _SOURCES = {"baselines": "accepted baselines", "runs": "the records in runs/"}
 
 
-def render(recipe: Recipe, standings: Sequence[Standing], to: str) -> str:
-    """The page of `recipe` in the format `to`, the same text for the same standings.
+def render(
+    recipe: Recipe,
+    board: Board,
+    to: str,
+    links: Links = NO_LINKS,
+    back: tuple[str, str] | None = None,
+) -> str:
+    """The page of `recipe` in the format `to`, the same text for the same board.
 
+    `links` are addresses of the pages of models; a page with a way `back` is of one model alone.
     Raises HarnessError where no such format is known.
     """
     if to not in FORMATS:
         raise HarnessError(f"a report must be in one of {', '.join(FORMATS)}, got {to!r}")
-    view = View(recipe, standings, FORMATS[to])
+    view = View(recipe, board, FORMATS[to], links, alone=back is not None)
     pieces = [_section(view, name) for name in recipe.sections]
     page = Page(
         title=recipe.title,
@@ -31,6 +36,7 @@ def render(recipe: Recipe, standings: Sequence[Standing], to: str) -> str:
         body="\n\n".join(piece for piece in pieces if piece),
         words=list(view.words.items()),
         closing=_closing(recipe),
+        back=back,
     )
     return FORMATS[to].page(page)
 
@@ -53,5 +59,6 @@ def _summary(view: View) -> list[str]:
 def _closing(recipe: Recipe) -> str:
     return (
         f"Written by harness report {recipe.name} from {_SOURCES[recipe.source]}. "
-        "Every number is a row of a record, or a mean of such rows over seeds."
+        "Every number is a row of a record, a number made of such rows over seeds or datasets, "
+        "or published by the source that is named beside it."
     )

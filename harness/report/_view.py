@@ -5,24 +5,36 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from harness.published import Beside
 from harness.record import Measurement, Where
 from harness.report._blocks import Cell, Column, Figure, Format, Table
+from harness.report._board import Board
 from harness.report._recipe import Recipe
 from harness.rules import LATENCY_METRICS, SIZE_METRICS
 from harness.standings import Standing
 
 Line = Mapping[Column, Cell]
+Links = Mapping[tuple[str, str], str]
+NO_LINKS: Links = {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The standings of one dataset on one device, best first, those without a rank last."""
+    """The standings of one dataset on one device, best first, those without a rank last.
+
+    `published` are results that others report of the same data.
+    """
 
     suite: str
     dataset: str
     device: str
     metric: str
     standings: tuple[Standing, ...]
+    published: tuple[Beside, ...] = ()
+
+    def beside(self, standing: Standing) -> list[Beside]:
+        """What is published of the same network."""
+        return [row for row in self.published if row.model == standing.model]
 
     def rows(self, wanted: Callable[[Measurement], bool]) -> Iterator[tuple[Standing, Measurement]]:
         """All rows that are wanted, standing by standing."""
@@ -66,14 +78,20 @@ class View:
     """One page being written. Sections read standings from it and return what its methods return.
 
     It remembers what the page needs around its sections: chapters for the contents, and the words
-    that column headers explain.
+    that column headers explain. `links` leads to the page of a (suite, model), where there is one;
+    `alone` says that the page is of one model.
     """
 
-    def __init__(self, recipe: Recipe, standings: Sequence[Standing], to: Format) -> None:
+    def __init__(
+        self, recipe: Recipe, board: Board, to: Format, links: Links = NO_LINKS, alone: bool = False
+    ) -> None:
         self.recipe = recipe
-        order = {suite: index for index, suite in enumerate(recipe.suites)}
-        chosen = [standing for standing in standings if standing.suite in order]
-        self.standings = tuple(sorted(chosen, key=lambda standing: order[standing.suite]))
+        chosen = board.suites(recipe.suites)
+        self.standings = chosen.standings
+        self.overviews = chosen.overviews
+        self.published = chosen.published
+        self.links = links
+        self.alone = alone
         self.here = ""
         self.chapters: list[tuple[str, str]] = []
         self.words: dict[str, str] = {}
@@ -86,7 +104,11 @@ class View:
         for standing in self.standings:
             key = (standing.suite, standing.dataset, standing.device)
             groups.setdefault(key, []).append(standing)
-        return [_group(members) for members in groups.values()]
+        return [_group(members, self.published) for members in groups.values()]
+
+    def linked(self, cell: Cell, suite: str, model: str) -> Cell:
+        """A cell whose text leads to the page of a model, where one is written."""
+        return dataclasses.replace(cell, link=self.links.get((suite, model), ""))
 
     def chapter(self, title: str, *pieces: str, lead: str = "") -> str:
         """A titled part of the page; "" where every piece is empty."""
@@ -114,10 +136,17 @@ class View:
         """Plain words; "" for none."""
         return self._to.paragraph(text) if text else ""
 
-    def table(self, label: str, lines: Sequence[Line], foot: Sequence[Line] = ()) -> str:
+    def table(
+        self,
+        label: str,
+        lines: Sequence[Line],
+        foot: Sequence[Line] = (),
+        filtered: bool = False,
+    ) -> str:
         """A table of the columns that some line fills; "" where there are no lines.
 
-        Columns stand in the order in which lines name them.
+        Columns stand in the order in which lines name them. `filtered` asks for a box that hides
+        lines without the words in it.
         """
         every = [*lines, *foot]
         columns = [
@@ -134,6 +163,7 @@ class View:
             columns=columns,
             rows=[[line.get(column, Cell()) for column in columns] for line in lines],
             foot=[[line.get(column, Cell()) for column in columns] for line in foot],
+            filtered=filtered and len(lines) > 1,
         )
         return self._to.table(table)
 
@@ -146,8 +176,9 @@ class View:
         return f"{self.here}-{self._blocks[self.here]}"
 
 
-def _group(members: Sequence[Standing]) -> Group:
+def _group(members: Sequence[Standing], published: Sequence[Beside]) -> Group:
     first = members[0]
+    place = (first.suite, first.dataset, first.device)
     ranked = sorted(members, key=lambda standing: (standing.rank is None, standing.rank or 0))
     return Group(
         suite=first.suite,
@@ -155,6 +186,7 @@ def _group(members: Sequence[Standing]) -> Group:
         device=first.device,
         metric=first.metric,
         standings=tuple(ranked),
+        published=tuple(b for b in published if (b.suite, b.dataset, b.device) == place),
     )
 
 

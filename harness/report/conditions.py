@@ -42,10 +42,18 @@ def section(view: View) -> str:
 
 
 def _data(group: Group) -> Line:
-    known = [_flat(record.run) for standing in group.standings for record in standing.records]
+    records = [record for standing in group.standings for record in standing.records]
+    known = [_flat({**record.run, **_classes(record)}) for record in records]
     name = Column(label="Dataset", numeric=False, names_row=True)
     facts = {_words_in(label): _distinct(known, key) for key, label in _DATA.items()}
     return {name: _cells.text(group.dataset, group.suite), **facts}
+
+
+def _classes(record: Record) -> dict[str, str]:
+    """By number, since a name may have commas of its own."""
+    names = record.run.get("classes") or ()
+    listed = ", ".join(f"{index} = {name}" for index, name in enumerate(names))
+    return {"classes": listed} if listed else {}
 
 
 def _environment(view: View) -> list[Line]:

@@ -1,9 +1,9 @@
-"""Who is best, how sure that is, and what it costs: one table a dataset."""
+"""Who is best, how sure that is, and what it costs: one table a suite, and one a dataset."""
 
 import dataclasses
 
 from harness.record import Measurement, Where
-from harness.report import _cells, _numbers, _words
+from harness.report import _beside, _cells, _numbers, _overview, _words
 from harness.report._blocks import MODEL, Cell, Column
 from harness.report._view import Group, Line, View, find, joined, quality, served_one_by_one
 from harness.standings import Standing
@@ -16,31 +16,49 @@ _LEAD = (
 )
 _RANK = Column(label="Rank", explain="By the first metric; equals share a rank.", order="ascending")
 _SEEDS = Column(label="Seeds", explain="Checkpoints, and the ranking metric of each.")
+_SPREAD = Column(
+    label="Spread", explain="Standard deviation of the ranking metric between seeds, n - 1."
+)
 
 
 def section(view: View) -> str:
-    """A table for each dataset."""
-    return view.chapter("Leaderboard", *view.each(_dataset), lead=_LEAD)
+    """A table for each suite of several datasets, then one for each dataset."""
+    pieces = [*_overview.tables(view), *view.each(_dataset)]
+    return view.chapter("Leaderboard", *pieces, lead=_LEAD)
 
 
 def _dataset(view: View, group: Group) -> str:
     metrics = group.metrics(lambda row: quality(row) and not row.where)
     sizes = group.metrics(lambda row: row.metric in ("parameters_trainable", "size_bytes"))
     places = group.places(served_one_by_one)
-    elsewhere = "latency" in view.recipe.sections
+    shown = [row.metric for row in metrics]
     lines = [
         {
-            _RANK: _cells.count(standing.rank),
-            MODEL: _cells.model(standing, lambda code: not (elsewhere and "latency" in code)),
-            **{_cells.column(row): _quality(standing, row.metric) for row in metrics},
+            _RANK: _rank(standing, view.alone),
+            MODEL: _name(view, standing, badged="accuracy" not in shown),
+            **_scores(group, standing, metrics),
             _SEEDS: _seeds(standing),
+            _SPREAD: _cells.measured(standing.spread),
             **{_cells.column(row): _size(standing, row.metric) for row in sizes},
             **{_column(w): _cells.measured(find(standing, "latency_p50", w)) for w in places},
         }
         for standing in group.standings
     ]
-    table = view.table(f"Leaderboard of {group.dataset}", lines, _majority(group, metrics))
+    label, foot = f"Leaderboard of {group.dataset}", _majority(group, metrics)
+    table = view.table(label, lines, foot, filtered=True)
     return joined(view.paragraph(_conditions(group)), table)
+
+
+def _rank(standing: Standing, alone: bool) -> Cell:
+    cell = _cells.count(standing.rank)
+    return dataclasses.replace(cell, detail=f"of {standing.among}") if alone else cell
+
+
+def _name(view: View, standing: Standing, badged: bool) -> Cell:
+    elsewhere = "latency" in view.recipe.sections
+    cell = _cells.model(standing, lambda code: not (elsewhere and "latency" in code))
+    cell = view.linked(cell, standing.suite, standing.model)
+    return dataclasses.replace(cell, badges=standing.cautions if badged else ())
 
 
 def _column(where: Where) -> Column:
@@ -53,9 +71,25 @@ def _column(where: Where) -> Column:
     )
 
 
+def _scores(group: Group, standing: Standing, metrics: list[Measurement]) -> dict[Column, Cell]:
+    """Each metric, and what is published of it where the same network was measured."""
+    published, judged = group.beside(standing), {m for row in group.published for m in row.places}
+    cells: dict[Column, Cell] = {}
+    for row in metrics:
+        cells[_cells.column(row)] = _quality(standing, row.metric)
+        if row.metric in judged:
+            column = _beside.column(row.metric)
+            cells[column] = _beside.cell(published, row.metric, named=True)
+    return cells
+
+
 def _quality(standing: Standing, metric: str) -> Cell:
-    majority = find(standing, "majority_rate") if metric == "accuracy" else None
-    return _cells.marked(find(standing, metric), standing, majority.value if majority else None)
+    row = find(standing, metric)
+    if metric != "accuracy":
+        return _cells.marked(row, standing)
+    majority = find(standing, "majority_rate")
+    cell = _cells.marked(row, standing, majority.value if majority else None)
+    return dataclasses.replace(cell, badges=standing.cautions)
 
 
 def _seeds(standing: Standing) -> Cell:
@@ -89,7 +123,17 @@ def _majority(group: Group, metrics: list[Measurement]) -> list[Line]:
 
 
 def _conditions(group: Group) -> str:
-    """How many cases, and how the intervals were found."""
+    """How many cases, how the intervals were found, and which of two classes is the positive."""
     rows = [find(standing, group.metric) for standing in group.standings]
     listed = _cells.listed(_cells.conditions(row) for row in rows if row is not None)
-    return f"{_words.label(group.metric)}: {listed}." if listed else ""
+    measured = f"{_words.label(group.metric)}: {listed}." if listed else ""
+    return " ".join(part for part in (measured, _polarity(group)) if part)
+
+
+def _polarity(group: Group) -> str:
+    runs = [record.run for standing in group.standings for record in standing.records]
+    known = next((run for run in runs if run.get("classes")), {})
+    classes = known.get("classes", ())
+    if len(classes) != 2 or known.get("kind") == "multilabel":
+        return ""
+    return f'The positive class is "{classes[1]}", the other "{classes[0]}".'

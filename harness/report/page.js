@@ -22,6 +22,27 @@ function sort(header) {
   table.tBodies[0].append(...rows);
 }
 
+function filter(box) {
+  const frame = box.closest(".filter");
+  const rows = [...frame.nextElementSibling.querySelector("tbody").rows];
+  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+  }
+  const shown = rows.filter((row) => !row.hidden).length;
+  frame.querySelector("output").value = words.length ? `${shown} of ${rows.length} shown` : "";
+}
+
+for (const box of document.querySelectorAll(".filter input")) {
+  box.closest(".filter").hidden = false;
+  filter(box);
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.closest(".filter")) filter(event.target);
+});
+
 document.addEventListener("click", (event) => {
   const header = event.target.closest("thead th");
   if (header) sort(header);

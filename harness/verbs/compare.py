@@ -16,9 +16,13 @@ Pair = tuple[str, list[Predictions], list[Predictions]]
 
 
 def compare(scope: Scope, a: str, b: str) -> Answer:
-    """Paired differences of every metric, a minus b in the better direction."""
+    """Paired differences of every metric, a minus b in the better direction.
+
+    Two names of models are models, whatever folders are called like them.
+    """
     rows, data = [["on", "metric", a, b, "gain", "interval"]], []
-    for where, left, right in _folders(a, b) or _models(scope, a, b):
+    known = {a, b} <= scope.suite.models.keys()
+    for where, left, right in (not known and _folders(a, b)) or _models(scope, a, b):
         for spec in scope.suite.metrics:
             found = difference(spec, left, right, scope.suite.policy.interval)
             if isinstance(found, str):
