@@ -13,6 +13,8 @@ from harness.standings import Standing
 
 FOLDER = "published"
 """Below the folder of baselines."""
+SHIPPED = (shelf.PACKAGE.parent / "baselines" / FOLDER, shelf.PACKAGE / "shipped" / FOLDER)
+"""Where the files of this package are, in a clone and in an installed copy."""
 
 Word = Literal["within", "above", "below"]
 
@@ -86,11 +88,13 @@ class Beside:
 
 
 def published(baselines: Path) -> tuple[Source, ...]:
-    """The sources of a folder of baselines, by file name; none where it has no such folder.
+    """The sources that are shipped and those of a folder of baselines, which win, by file name.
 
     Raises HarnessError for the first mistake in any of them.
     """
-    return tuple(_read(file) for file in sorted((baselines / FOLDER).glob("*.toml")))
+    files = [file for place in (*SHIPPED, baselines / FOLDER) for file in place.glob("*.toml")]
+    by_name = {file.name: file for file in files}
+    return tuple(_read(by_name[name]) for name in sorted(by_name))
 
 
 def place(value: float, ci: tuple[float, float], digits: int) -> Word:

@@ -229,10 +229,84 @@ def test_liquid_file_has_every_stage(args: dict[str, Any]) -> None:
 
 def test_liquid_norm_is_over_batch_and_slices() -> None:
     module: Any = liquid.build((1, 3, 14, 14), 1, layers=[[7, 1]], norm=True).train()
-    module(torch.rand(6, 1, 3, 14, 14))
-    features = module.trunk(torch.rand(6, 1, 3, 14, 14))
-    expected = nn.BatchNorm1d(features.shape[-1])(features.flatten(0, 1))
-    assert torch.allclose(module.stages[0](features.flatten(0, 1)), expected, atol=1e-6)
+    volumes = torch.rand(6, 1, 3, 14, 14) * torch.tensor([0.1, 1, 3]).reshape(-1, 1, 1)
+    module(volumes)
+    variance, mean = torch.var_mean(module.trunk(volumes).flatten(0, 1), dim=0)
+    norm = module.stages[0]
+    assert torch.allclose(norm.running_mean, norm.momentum * mean, atol=1e-6)
+    expected = 1 - norm.momentum + norm.momentum * variance
+    assert torch.allclose(norm.running_var, expected, atol=1e-6)
+
+
+def test_liquid_stages_are_the_studys_loop() -> None:
+    """Its N2 and N5 of experiment 3, and the norm of N3, one slice after the other."""
+    torch.manual_seed(1)
+    args: dict[str, Any] = {"linear": 6, "norm": True, "dropout": 0.4, "readout": True}
+    module: Any = liquid.build((2, 5, 14, 17), 3, layers=[[9, 4]], **args).eval()
+    norm, dropout, linear, _ = module.stages
+    norm.running_mean.uniform_()
+    volumes = torch.rand(4, 2, 5, 14, 17)
+    with torch.no_grad():
+        by_slice = [norm(module.trunk.layers(volumes[:, :, position])) for position in range(5)]
+        sequence = torch.stack([torch.relu(linear(features)) for features in by_slice], dim=1)
+        expected = module.readout(module.layers[0](sequence)[0].mean(dim=1))
+        assert torch.allclose(module(volumes), expected, atol=1e-6)
+    assert dropout.p == 0.4
+
+
+def test_liquid_without_stages_has_the_keys_it_always_had() -> None:
+    keys = liquid.build(STUDY, 1, layers=[[21, 14], [7, 1]]).state_dict()
+    assert {key.split(".")[0] for key in keys} == {"trunk", "layers"}
+
+
+RECURRENT: list[dict[str, Any]] = [
+    {"cell": cell, **args}
+    for cell in ("lstm", "rnn")
+    for args in (
+        {"hidden": [5]},
+        {"hidden": [6, 3], "readout": False},
+        {"hidden": [4, 5], "layers": 3},
+    )
+]
+
+
+@pytest.mark.parametrize("args", RECURRENT, ids=str)
+def test_slice_rnn_file_is_a_node_a_layer(args: dict[str, Any]) -> None:
+    torch.manual_seed(1)
+    shape = (2, 7, 16, 14)
+    module = slice_rnn.build(shape, 3, **args).eval()
+    stir(module)
+    model = slice_rnn.to_onnx(module, shape)
+    onnx.checker.check_model(model, full_check=True)
+    operators = [node.op_type for node in model.graph.node]
+    assert operators.count(args["cell"].upper()) == len(args["hidden"]) * args.get("layers", 1)
+    made = Specimen(module, shape, opened(model))
+    for n in (1, 6):
+        cases = made.cases(n)
+        assert np.abs(onnx_logits(made, cases) - torch_logits(made, cases)).max() < 1e-6
+
+
+def test_slice_rnn_file_is_refused_for_another_network() -> None:
+    with pytest.raises(HarnessError, match=r"built by .*slice_rnn, got SliceCNN"):
+        slice_rnn.to_onnx(slice_cnn.build(STUDY, 1), STUDY)
+
+
+@pytest.mark.parametrize(
+    ("cell", "single"), [("lstm", nn.LSTMCell), ("rnn", nn.RNNCell)], ids=["lstm", "rnn"]
+)
+def test_slice_rnn_steps_from_slice_to_slice(cell: str, single: type[nn.Module]) -> None:
+    torch.manual_seed(1)
+    module: Any = slice_rnn.build((2, 5, 14, 17), 3, cell=cell, hidden=[8]).eval()
+    step = single(module.trunk.features, 8)
+    weights = module.recurrent[0].state_dict()
+    step.load_state_dict({key.removesuffix("_l0"): tensor for key, tensor in weights.items()})
+    volumes, state, logits = torch.rand(4, 2, 5, 14, 17), None, []
+    with torch.no_grad():
+        for position in range(5):
+            state = step(module.trunk.layers(volumes[:, :, position]), state)
+            said = state[0] if cell == "lstm" else state
+            logits.append(module.readout[1](torch.relu(said)))
+        assert torch.allclose(module(volumes), torch.stack(logits).mean(dim=0), atol=1e-6)
 
 
 def stir(module: nn.Module) -> None:

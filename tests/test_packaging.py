@@ -33,6 +33,8 @@ def test_it_holds_the_package_the_suites_and_the_recipes(wheel: Path) -> None:
     wanted = {str(file.relative_to(HOME)) for file in package if file.suffix != ".pyc"}
     for kind in ("suites", "reports"):
         wanted |= {f"harness/shipped/{kind}/{file.name}" for file in (HOME / kind).glob("*.toml")}
+    published = (HOME / "baselines" / "published").glob("*.toml")
+    wanted |= {f"harness/shipped/published/{file.name}" for file in published}
     assert names == wanted
 
 

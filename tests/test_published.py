@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from standings import record, run, score, standing, undefined
 
+from harness import published as published_module
 from harness.datasets._medmnist_files import table
 from harness.errors import HarnessError
 from harness.published import Result, Source, beside, place, published
@@ -205,6 +206,12 @@ def test_no_results_are_refused(tmp_path: Path) -> None:
         published(files(tmp_path, f"{head}results = []"))
 
 
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that ships none."""
+    monkeypatch.setattr(published_module, "SHIPPED", ())
+
+
 def test_sources_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
     folder = files(tmp_path, TOML)
     other = TOML.replace("A study", "Another")
@@ -215,6 +222,19 @@ def test_sources_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_a_folder_without_published_results_has_none(tmp_path: Path) -> None:
     assert published(tmp_path) == ()
     assert published(tmp_path / "nowhere") == ()
+
+
+def test_a_file_of_ones_own_wins_over_the_shipped_one_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = files(tmp_path, TOML) / "published"
+    (shipped / "other.toml").write_text(TOML.replace("A study", "Other"), encoding="utf-8")
+    monkeypatch.setattr(published_module, "SHIPPED", (shipped, tmp_path / "absent"))
+    own = tmp_path / "own"
+    own.mkdir()
+    assert [source.title for source in published(own)] == ["Other", "A study"]
+    own = files(own, TOML.replace("A study", "Mine"))
+    assert [source.title for source in published(own)] == ["Other", "Mine"]
 
 
 @pytest.mark.parametrize(

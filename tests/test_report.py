@@ -412,6 +412,9 @@ def test_a_page_of_a_model_is_of_that_model_alone(site: dict[str, str]) -> None:
     others = {line.model for line in invented()} - {"ltc-30"}
     assert [model for model in others if model in words] == []
     assert "medmnist2d" not in words
+    assert "N3" in words
+    assert "N9" not in words
+    assert "N3" not in site["demo/liquid3d-cnn-60-42.html"]
     titles = re.findall(r"<h2 [^>]*>([^<]+)", text)
     told = {"Leaderboard", "Published results", "Training", "Groups", "Latency", "Conditions"}
     assert told <= set(titles)

@@ -2,8 +2,6 @@
 
 import csv
 import dataclasses
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,11 +48,15 @@ class Columns:
     ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """Class names, and class indices (n,) or, of kind multilabel, 0 and 1 (n, classes).
 
-        Raises HarnessError for a label that `classes` does not have, and for fewer than two.
+        Raises HarnessError for a label that `classes` does not have, for a case without one, and
+        for fewer than two classes or no label.
         """
         if kind == "multilabel":
             return self._labels(name, classes)
         found = self.take(name)
+        if "" in found:
+            missing = f"none in case-{int((found == '').argmax())}"
+            raise self.fault(f"a label a case in {name!r}", missing)
         listed = tuple(classes) or tuple(_sorted(set(found.tolist())))
         if len(listed) < 2:
             raise self.fault(f"two classes or more in {name!r}", ", ".join(listed))
@@ -69,7 +71,7 @@ class Columns:
         self, name: str, classes: Sequence[str]
     ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         array = self.array(name)
-        if array.ndim == 2:
+        if array.ndim == 2 and array.shape[1]:
             if not np.isin(array, (0, 1)).all():
                 raise self.fault(f"0 and 1 in {name!r}", f"{array.min()} to {array.max()}")
             listed = tuple(classes) or tuple(f"label {k}" for k in range(array.shape[1]))
@@ -79,8 +81,9 @@ class Columns:
         cases = [set(filter(None, text.split(BETWEEN))) for text in self.take(name).tolist()]
         listed = tuple(classes) or tuple(_sorted(set().union(*cases)))
         unknown = sorted(set().union(*cases) - set(listed))
-        if unknown:
-            raise self.fault(f"labels {', '.join(listed)} in {name!r}", repr(unknown[0]))
+        if unknown or not listed:
+            wanted = f"labels {', '.join(listed)} in {name!r}" if listed else f"labels in {name!r}"
+            raise self.fault(wanted, repr(unknown[0]) if unknown else "none")
         rows = [[int(label in case) for label in listed] for case in cases]
         return listed, np.array(rows, dtype=np.int64)
 
@@ -118,9 +121,9 @@ def read_csv(path: Path) -> Columns:
 def read_npz(path: Path) -> Columns:
     """The arrays of an `.npz`, none pickled. Raises HarnessError where rows do not agree."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # numpy and zipfile raise whatever a broken file makes them
         raise HarnessError(f"{path} must be an .npz of plain arrays, got: {error}") from None
     sizes = {name: array.shape[0] if array.ndim else 0 for name, array in arrays.items()}
     if not sizes or len(set(sizes.values())) > 1 or 0 in sizes.values():

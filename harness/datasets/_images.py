@@ -14,19 +14,19 @@ from harness.errors import HarnessError
 CHANNELS = {"HW": None, "HWC": 2, "CHW": 0, "DHW": None, "CDHW": 0}
 """Layout of an image -> the axis of its channels, if it has one."""
 BY_AXES = {2: "HW", 3: "DHW", 4: "CDHW"}
-MODES = {"1": "L", "LA": "L", "P": "RGB", "RGBA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
+MODES = {"1": "L", "LA": "L", "RGBA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
 """Modes of pillow -> what they are read as; any other is read as it is."""
 
 
-def read(paths: Sequence[Path]) -> NDArray[Any]:
+def read(paths: Sequence[Path], layout: str = "") -> NDArray[Any]:
     """(n, C, H, W) or (n, C, D, H, W) of image files of one size, each read once.
 
     Raises HarnessError where one is missing, is no image, or is not of the first's size and type.
     """
-    first = _one(paths[0])
+    first = _one(paths[0], layout)
     pixels = np.empty((len(paths), *first.shape), first.dtype)
     for row, path in zip(pixels, paths, strict=True):
-        image = _one(path)
+        image = _one(path, layout)
         if (image.shape, image.dtype) != (first.shape, first.dtype):
             raise HarnessError(
                 f"{path} must be {first.dtype} {first.shape} as {paths[0].name}, got "
@@ -36,19 +36,26 @@ def read(paths: Sequence[Path]) -> NDArray[Any]:
     return pixels
 
 
-def _one(path: Path) -> NDArray[Any]:
+def _one(path: Path, layout: str) -> NDArray[Any]:
+    try:
+        image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _picture(path)
+    except Exception as error:  # decoders raise whatever a broken file makes them
+        reason = str(error).partition("\n")[0]
+        raise HarnessError(f"{path} must be an image, got: {reason}") from None
+    whole: NDArray[Any] = arranged(image[None], layout, path)[0]
+    return whole
+
+
+def _picture(path: Path) -> NDArray[Any]:
+    """What pillow makes of a file of one frame; transparency is left out."""
     from PIL import Image
 
-    try:
-        if path.suffix == ".npy":
-            image: NDArray[Any] = np.load(path, allow_pickle=False)
-        else:
-            with Image.open(path) as file:
-                image = np.asarray(file.convert(MODES.get(file.mode, file.mode)))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise HarnessError(f"{path} must be an image, got: {error}") from None
-    whole: NDArray[Any] = arranged(image[None], "", path)[0]
-    return whole
+    with Image.open(path) as file:
+        frames = getattr(file, "n_frames", 1)
+        if frames > 1 and file.format != "MPO":
+            raise ValueError(f"{frames} frames in a file; save them as .npy")
+        image = file.convert("RGBA") if file.mode in ("P", "PA") else file
+        return np.asarray(image.convert(MODES.get(image.mode, image.mode)))
 
 
 def arranged(images: NDArray[Any], layout: str, path: Path) -> NDArray[Any]:

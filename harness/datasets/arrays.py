@@ -73,7 +73,7 @@ def load(
     chosen = _chosen(columns, split, official, subjects)
     names, targets = columns.targets(label, classes, _kind(kind))
     if path.suffix == ".csv":
-        pixels = _images.read([path.parent / name for name in columns.take(image)[chosen]])
+        pixels = _images.read([path.parent / name for name in columns.take(image)[chosen]], layout)
     else:
         pixels = _images.arranged(columns.array(image), layout, path)[chosen]
     return Samples(

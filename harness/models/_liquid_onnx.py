@@ -17,11 +17,10 @@ from onnx import GraphProto, ModelProto, helper
 from torch import nn
 
 from harness.errors import HarnessError
+from harness.models import _onnx_layers as layers
 from harness.models._onnx_graph import Array, Graph, tensor
 from harness.models.liquid import Liquid
 
-OPSET = 20
-IR_VERSION = 9  # of opset 20's time, so that runtimes of that time read the file
 POSITIVE = ("cm", "gleak", "w", "sensory_w")
 
 
@@ -40,68 +39,29 @@ def export(module: nn.Module, shape: tuple[int, ...]) -> ModelProto:
         sequence = _recurrence(graph, f"ltc{index}", cell, drive)
     mean = graph.add("ReduceMean", sequence, graph.integers(0), keepdims=0)
     logits, outputs = _readout(graph, module.readout, mean, cells[-1].motor_size)
-    return helper.make_model(
-        graph.finish([tensor("image", "batch", *shape)], [tensor(logits, "batch", outputs)]),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-    )
+    return layers.model(graph, shape, logits, outputs)
 
 
 def _features(graph: Graph, module: Liquid) -> str:
     """(batch, C, D, H, W) -> (D, features, batch), through the trunk and the stages per slice."""
-    trunk, first = module.trunk, cast(Any, module.layers[0])
-    slices = graph.add("Transpose", "image", perm=[0, 2, 1, 3, 4])
-    features = graph.add("Reshape", slices, graph.integers(-1, *trunk.slice_shape))
-    for layer in (*trunk.layers, *module.stages):
-        features = _layer(graph, layer, features)
-    volumes = graph.add("Reshape", features, graph.integers(-1, trunk.depth, first.sensory_size))
-    return graph.add("Transpose", volumes, perm=[1, 2, 0])
-
-
-def _layer(graph: Graph, layer: nn.Module, features: str) -> str:
-    match layer:
-        case nn.Conv2d():
-            kernels, biases = (graph.constant(_array(p)) for p in layer.parameters())
-            return graph.add("Conv", features, kernels, biases)
-        case nn.MaxPool2d(kernel_size=side):
-            return graph.add("MaxPool", features, kernel_shape=[side] * 2, strides=[side] * 2)
-        case nn.ReLU():
-            return graph.add("Relu", features)
-        case nn.Flatten():
-            return graph.add("Flatten", features)
-        case nn.Dropout():
-            return features
-        case nn.Linear():
-            return _linear(graph, layer, features)
-        case nn.BatchNorm1d():
-            return _norm(graph, layer, features)
-    raise NotImplementedError(f"a trunk's {type(layer).__name__} has no ONNX here yet")
-
-
-def _linear(graph: Graph, layer: nn.Linear, rows: str, **more: Any) -> str:
-    weight, bias = (graph.constant(_array(p)) for p in layer.parameters())
-    return graph.add("Gemm", rows, weight, bias, transB=1, **more)
-
-
-def _norm(graph: Graph, layer: nn.BatchNorm1d, rows: str) -> str:
-    """With the running statistics, an affine map of each feature."""
-    mean, variance = _array(layer.running_mean), _array(layer.running_var)
-    scale = _array(layer.weight) / np.sqrt(variance + layer.eps)
-    scaled = graph.add("Mul", rows, graph.constant(scale))
-    return graph.add("Add", scaled, graph.constant(_array(layer.bias) - mean * scale))
+    first = cast(Any, module.layers[0])
+    rows = layers.features(graph, module.trunk, module.stages)
+    size = graph.integers(-1, module.trunk.depth, first.sensory_size)
+    return graph.add("Transpose", graph.add("Reshape", rows, size), perm=[1, 2, 0])
 
 
 def _readout(graph: Graph, readout: nn.Module, mean: str, motors: int) -> tuple[str, int]:
     """(motors, batch) -> `logits` (batch, outputs), and how many outputs."""
     if isinstance(readout, nn.Linear):
-        return _linear(graph, readout, mean, transA=1, output="logits"), readout.out_features
+        logits = layers.linear(graph, readout, mean, transA=1, output="logits")
+        return logits, readout.out_features
     return graph.add("Transpose", mean, perm=[1, 0], output="logits"), motors
 
 
 def _recurrence(graph: Graph, name: str, cell: Any, drive: str) -> str:
     """One LTC layer, from zero potentials: (D, inputs, batch) -> (D, motors, batch)."""
-    parameters = {key: _array(value) for key, value in cell.named_parameters()}
-    parameters |= {key: _array(cell.make_positive_fn(getattr(cell, key))) for key in POSITIVE}
+    parameters = {key: layers.array(value) for key, value in cell.named_parameters()}
+    parameters |= {key: layers.array(cell.make_positive_fn(getattr(cell, key))) for key in POSITIVE}
     batch = graph.add("Shape", drive, start=2, end=3)
     size = graph.add("Concat", graph.integers(cell.state_size), batch, axis=0)
     rest = graph.add("ConstantOfShape", size)
@@ -178,8 +138,3 @@ class _Synapses:
 def _affine(graph: Graph, rows: str, parameters: dict[str, Array], side: str) -> str:
     scaled = graph.add("Mul", rows, graph.constant(parameters[f"{side}_w"][:, None]))
     return graph.add("Add", scaled, graph.constant(parameters[f"{side}_b"][:, None]))
-
-
-def _array(value: Any) -> Array:
-    array: Array = value.detach().cpu().double().numpy()
-    return array

@@ -6,11 +6,15 @@ recurred over the batch, in which no case is what comes before it: a fault that 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
 from harness.models._trunk import SliceTrunk
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 CELLS = {"lstm": nn.LSTM, "rnn": nn.RNN}
 
@@ -47,9 +51,9 @@ def build(
     """Float32 volumes (n, C, D, H, W) of `shape` (C, D, H, W) -> logits (n, `outputs`).
 
     `hidden`: units of each recurrent module, which has as many stacked `layers` of its `cell`, lstm
-    or rnn. With `readout`, a rectifier and a linear layer follow; without it the last module must
-    have `outputs` units, and a logit lies between -1 and 1. `trunk`: shallow, deep or
-    deep-unpooled. Raises HarnessError if any of them cannot be.
+    or rnn. With `readout`, a rectifier and a linear layer follow, as wherever the study has a linear
+    layer; without it the last module must have `outputs` units, and a logit lies between -1 and 1.
+    `trunk`: shallow, deep or deep-unpooled. Raises HarnessError if any of them cannot be.
     """
     if cell not in CELLS:
         raise HarnessError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
@@ -65,3 +69,14 @@ def build(
     ]
     last = nn.Sequential(nn.ReLU(), nn.Linear(hidden[-1], outputs)) if readout else nn.Identity()
     return SliceRNN(slices, recurrent, last)
+
+
+def to_onnx(module: nn.Module, shape: tuple[int, ...]) -> "ModelProto":
+    """The network of `build` as ONNX: `image` float32 [batch, *shape] -> `logits` [batch, outputs].
+
+    Written by hand: torch's exporter unrolls an RNN. The import is relative so that the source that
+    a training depends on is this file and not its exporter.
+    """
+    from ._slice_rnn_onnx import export
+
+    return export(module, shape)
