@@ -208,10 +208,10 @@ def test_a_leaderboard_has_each_number_in_its_place() -> None:
     lines = [one(score("roc_auc", 0.8614, 298), score("brier", 0.1333, 298), model="a")]
     lines += [one(score("roc_auc", 0.7, 298), model="b")]
     header, first, second = Reader(render(recipe("leaderboard"), board(lines), "html")).rows
-    assert [cell.value for cell in first] == ["1", "a", "0.861", "0.133", "seed 0"]
-    assert [cell.interval for cell in first] == ["", "", "[0.81, 0.91]", "[0.08, 0.18]", ""]
+    assert [cell.value for cell in first] == ["1", "a", "0.861", "seed 0", "0.133"]
+    assert [cell.interval for cell in first] == ["", "", "[0.81, 0.91]", "", "[0.08, 0.18]"]
     assert len(header) == len(first) == len(second)
-    assert [cell.key for cell in second][:4] == ["1", "b", "0.7", ""]
+    assert [cell.key for cell in second][:3] == ["1", "b", "0.7"]
 
 
 def test_markdown_has_the_same_numbers(markdown: str) -> None:

@@ -93,8 +93,9 @@ def build(
       each motor neuron hears `motor_fanin` command neurons. The defaults are those of ncps' guide.
 
     `trunk`: shallow, deep or deep-unpooled. Between it and the first LTC layer may stand, in this
-    order, a batch norm of features over batch and slices (`norm`; the study's is over the batch, slice
-    after slice), `dropout`, and a linear layer of `linear` units with a rectifier. With `readout`, a linear layer follows the mean over slices.
+    order, a batch norm of features over batch and slices (`norm`; the study's is over the batch,
+    slice after slice), `dropout`, and a linear layer of `linear` units with a rectifier. With
+    `readout`, a linear layer follows the mean over slices.
 
     Raises HarnessError if shape, wiring or layers cannot be, or if the last layer does not have
     `outputs` motor neurons, without a readout. The synapses drawn depend on the arguments alone,

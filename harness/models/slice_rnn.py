@@ -51,9 +51,9 @@ def build(
     """Float32 volumes (n, C, D, H, W) of `shape` (C, D, H, W) -> logits (n, `outputs`).
 
     `hidden`: units of each recurrent module, which has as many stacked `layers` of its `cell`, lstm
-    or rnn. With `readout`, a rectifier and a linear layer follow, as wherever the study has a linear
-    layer; without it the last module must have `outputs` units, and a logit lies between -1 and 1.
-    `trunk`: shallow, deep or deep-unpooled. Raises HarnessError if any of them cannot be.
+    or rnn. With `readout`, a rectifier and a linear layer follow, as wherever the study has a
+    linear layer; without it the last module must have `outputs` units, and a logit lies between -1
+    and 1. `trunk`: shallow, deep or deep-unpooled. Raises HarnessError if any of them cannot be.
     """
     if cell not in CELLS:
         raise HarnessError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")

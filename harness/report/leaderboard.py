@@ -32,15 +32,18 @@ def _dataset(view: View, group: Group) -> str:
     sizes = group.metrics(lambda row: row.metric in ("parameters_trainable", "size_bytes"))
     places = group.places(served_one_by_one)
     shown = [row.metric for row in metrics]
+    first, accuracy = metrics[:1], [row for row in metrics[1:] if row.metric == "accuracy"]
     lines = [
         {
             _RANK: _rank(standing, view.alone),
             MODEL: _name(view, standing, badged="accuracy" not in shown),
-            **_scores(group, standing, metrics),
+            **_scores(group, standing, first),
             _SEEDS: _seeds(standing),
             _SPREAD: _cells.measured(standing.spread),
+            **_scores(group, standing, accuracy),
             **{_cells.column(row): _size(standing, row.metric) for row in sizes},
             **{_column(w): _cells.measured(find(standing, "latency_p50", w)) for w in places},
+            **_scores(group, standing, [row for row in metrics if row not in (*first, *accuracy)]),
         }
         for standing in group.standings
     ]
