@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from harness import shelf
 from harness.errors import HarnessError
 
-WANTED = "build must name a file of models/ or module:function of an importable package"
+WANTED = "must name a file of models/ or module:function of an importable package"
 
 
 class Builder(NamedTuple):
@@ -49,8 +49,8 @@ def arguments(name: str, what: str) -> dict[str, shelf.Argument] | None:
     if ":" not in name:
         shelf.require("models", name, what)
         return shelf.arguments("models", name, "build")
-    dotted, function = _split(name)
-    found = shelf.definition(ast.parse(_file(dotted).read_text(encoding="utf-8")), function)
+    dotted, function = _split(name, what)
+    found = shelf.definition(_tree(dotted, _file(dotted, what)), function)
     if found is None:
         raise HarnessError(f"{what}: {dotted} must define a function {function}, got none")
     return None if found.args.kwarg else shelf.keywords(found, skip=2)
@@ -62,7 +62,7 @@ def sources(name: str | None) -> list[str]:
 
 
 def digest(name: str | None) -> dict[str, str]:
-    """Of the code of an outside builder and of what it imports from its own package.
+    """Of the code of an outside builder, of the packages it is in, and of what it imports of them.
 
     Empty for a builder of models/, whose code `sources` names.
     """
@@ -73,28 +73,36 @@ def digest(name: str | None) -> dict[str, str]:
         dotted = pending.pop()
         file = _place(dotted)
         if file is not None and dotted not in seen:
-            tree = ast.parse(file.read_text(encoding="utf-8"))
+            tree = _tree(dotted, file)
             seen[dotted] = shelf.code(tree)
             pending += _imports(tree, dotted, file.name == "__init__.py")
+            pending.append(dotted.rpartition(".")[0])
     text = "\n".join(f"{dotted}\n{seen[dotted]}" for dotted in sorted(seen))
     return {"outside": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _split(name: str) -> tuple[str, str]:
+def _split(name: str, what: str = "build") -> tuple[str, str]:
     dotted, _, function = name.partition(":")
     if not all(part.isidentifier() for part in (*dotted.split("."), function)):
-        raise HarnessError(f"{WANTED}, got {name!r}")
+        raise HarnessError(f"{what} {WANTED}, got {name!r}")
     return dotted, function
 
 
-def _file(dotted: str) -> Path:
+def _file(dotted: str, what: str = "build") -> Path:
     place = _place(dotted)
     if place is None:
         raise HarnessError(
-            f"{WANTED}, got {dotted!r}, which is neither below {Path.cwd().name}/ nor installed; "
-            "run where it is, or install it"
+            f"{what} {WANTED}, got {dotted!r}, which is neither below {Path.cwd().name}/ nor "
+            "installed; run where it is, or install it"
         )
     return place
+
+
+def _tree(dotted: str, file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), file.name)
+    except (SyntaxError, ValueError) as error:
+        raise HarnessError(f"{dotted} must be Python, got {error}") from None
 
 
 def _place(dotted: str) -> Path | None:

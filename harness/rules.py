@@ -91,6 +91,8 @@ def _dataset(dataset: Dataset, place: str) -> None:
     once(dataset.test_on, f"{place}.test_on")
     ranges.given(dataset.input, f"{place}.input")
     if dataset.split is not None:
+        one = dataset.split.folds is None or not dataset.test_on
+        demand(one, f"{place}.test_on", "go with one network, not with folds", dataset.test_on)
         divisible = "all" in (shelf.constant("datasets", dataset.load, "SPLITS") or ())
         demand(divisible, f"{place}.split", "go with data that has no split", dataset.load)
         ranges.split(dataset.split, f"{place}.split")

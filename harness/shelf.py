@@ -61,7 +61,7 @@ def keywords(node: ast.FunctionDef, skip: int | None = None) -> dict[str, Argume
     """The keyword-only arguments of a function, and others but the first `skip`, if it is given."""
     pairs = list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
     if skip is not None:
-        plain = node.args.args
+        plain = [*node.args.posonlyargs, *node.args.args]
         absent: list[ast.expr | None] = [None] * (len(plain) - len(node.args.defaults))
         pairs += list(zip(plain, [*absent, *node.args.defaults], strict=True))[skip:]
     return {

@@ -52,7 +52,8 @@ def load(
 
     * `image`: in an `.npz` the images, `layout` HW, HWC, CHW, DHW or CDHW after the case axis; by
       default HW, DHW or CDHW by the number of axes, and HWC where the last of three has size 3. In
-      a `.csv` the name of a file beside it: PNG, JPEG or TIFF by pillow, or `.npy`, of one size.
+      a `.csv` the name of a file beside it, a PNG, JPEG or TIFF of one frame or an `.npy` of such
+      a layout, all of one size.
     * `label`: the name or number of a class; of kind multilabel the names between `|`, or 0 and 1
       in an `.npz` (n, labels).
     * `subject` and `groups`: whom a case is of, and what else is known; "" where it is not.

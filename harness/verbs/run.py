@@ -113,10 +113,11 @@ def _line(record: Record) -> list[str]:
 
 
 def _next(scope: Scope) -> str:
-    """Which command comes next: the report of the suite's own recipe, or else its gates."""
+    """Which command comes next: the report of the suite's own recipe, or its gates, if any."""
     name = scope.suite.name
     if "+" in name:
         return f"{name} is kept apart: check, accept, compare and report do not read it"
     if name in reading.known("reports"):
         return f"next: {scope.command(f'report {name}')}"
-    return f"next: {scope.command(f'check {scope.asked}')}"
+    verb = "check" if scope.suite.gates else "accept"
+    return f"next: {scope.command(f'{verb} {scope.asked}')}"
