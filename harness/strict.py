@@ -39,7 +39,7 @@ def plain(value: Any, place: str) -> None:
             plain(item, f"{place}[{index}]")
     elif isinstance(value, float) and not math.isfinite(value):
         raise HarnessError(f"{place} must be finite, got {value}")
-    elif isinstance(value, int) and value.bit_length() > 63:
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise HarnessError(f"{place} must fit 64 bits, got a larger integer")
     elif not isinstance(value, float | int | str | None):
         raise HarnessError(f"{place} must be a number, text, list or table, got {value}")
