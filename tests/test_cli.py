@@ -218,7 +218,13 @@ class TestHelp:
 
     def test_list_knows_all_shelves(self, harness: Harness) -> None:
         found = harness("list", "--json")
-        assert found.data["suites"] == ["line", "liquid3d", "medmnist2d", "medmnist3d", "quickstart"]
+        assert found.data["suites"] == [
+            "line",
+            "liquid3d",
+            "medmnist2d",
+            "medmnist3d",
+            "quickstart",
+        ]
         assert found.data.keys() == {"suites", *shelf.SHELVES}
         for name in found.data:
             described = harness("list", name, "--json").data

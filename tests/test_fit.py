@@ -1,5 +1,6 @@
 """Training: when it stops, which epoch is kept, what its numbers mean, and how it is resumed."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -9,16 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from scipy.stats import kstest, uniform
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from harness import fit
 from harness.errors import HarnessError
 from harness.samples import Samples
-from harness.suite import Stop, Train
+from harness.suite import Augment, Schedule, Stop, Train
 
 TRAIN = Train(loss="bce", lr=0.05, batch_size=16, epochs=4, select="last")
 LOSSES = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=30)
@@ -194,6 +196,129 @@ def test_every_optimizer_learns(tmp_path: Path, optimizer: Any) -> None:
     train(tmp_path, declared)
     first, *_, last = history(tmp_path)
     assert last["train_loss"] < first["train_loss"]
+
+
+@given(
+    eighths=st.lists(st.integers(1, 7), min_size=1, max_size=4, unique=True).map(sorted),
+    epochs=st.integers(1, 12).map(lambda n: 8 * n),
+    gamma=st.sampled_from([0.1, 0.5, 2.0]),
+)
+def test_the_schedule_is_torchs(eighths: list[int], epochs: int, gamma: float) -> None:
+    """MultiStepLR steps after an epoch, and its milestones are counts of epochs done."""
+    shares = tuple(each / 8 for each in eighths)
+    declared = Train(lr=0.1, epochs=epochs, schedule=Schedule(milestones=shares, gamma=gamma))
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    counts = [each * epochs // 8 for each in eighths]
+    theirs = torch.optim.lr_scheduler.MultiStepLR(optimizer, counts, gamma)
+    for epoch in range(1, epochs + 1):
+        assert fit.learning_rate(declared, epoch) == pytest.approx(theirs.get_last_lr()[0])
+        optimizer.step()
+        theirs.step()
+
+
+def test_without_a_schedule_nothing_slows_down() -> None:
+    assert {fit.learning_rate(TRAIN, epoch) for epoch in range(1, 500)} == {TRAIN.lr}
+
+
+def test_the_schedule_is_followed(tmp_path: Path) -> None:
+    """By plain gradient descent of one weight, whose steps are the learning rate's."""
+    declared = Train(loss="bce", optimizer="sgd", lr=1e-3, batch_size=40, epochs=4, select="last")
+    slower = dataclasses.replace(declared, schedule=Schedule(milestones=(0.5,), gamma=1e-9))
+    weights = []
+    for name, asked in (("two", dataclasses.replace(declared, epochs=2)), ("slower", slower)):
+        torch.manual_seed(0)
+        train(tmp_path / name, asked, build=lambda: Small().eval())
+        weights.append(load_file(tmp_path / name / "weights.safetensors"))
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=0, atol=1e-7)
+
+
+IMAGES = np.random.default_rng(0).random((30, 1, 4, 5), dtype=np.float32)
+
+
+@settings(deadline=None)
+@given(low=st.floats(0.125, 2, width=32), span=st.floats(0, 2, width=32), seed=st.integers(0, 99))
+def test_each_image_is_brighter_by_a_factor_of_its_own(low: float, span: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    before = IMAGES.copy()
+    found = fit.augmented(IMAGES, Augment(intensity=(low, low + span)))
+    factors = found / IMAGES
+    assert found.dtype == np.float32
+    assert found.shape == IMAGES.shape
+    one = factors.reshape(30, -1)[:, 0]
+    np.testing.assert_allclose(factors.reshape(30, -1), np.tile(one[:, None], (1, 20)), rtol=1e-5)
+    assert (one >= low * (1 - 1e-5)).all()
+    assert (one <= (low + span) * (1 + 1e-5)).all()
+    assert len(set(one.tolist())) > 10 or span < 1e-3
+    assert (before == IMAGES).all()
+    torch.manual_seed(seed)
+    again = fit.augmented(IMAGES, Augment(intensity=(low, low + span)))
+    assert np.array_equal(found, again)
+
+
+def test_the_factors_are_drawn_evenly() -> None:
+    torch.manual_seed(0)
+    ones = np.ones((20_000, 1, 1, 1), np.float32)
+    found = fit.augmented(ones, Augment(intensity=(0.5, 1.5))).ravel()
+    assert kstest(found, uniform(0.5, 1).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("augment", [None, Augment()])
+def test_nothing_asked_changes_nothing(augment: Augment | None) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert fit.augmented(IMAGES, augment) is IMAGES
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_val_is_never_augmented(tmp_path: Path) -> None:
+    """Nothing is learned, and images are made black: val is as it was, training is not."""
+    declared = Train(loss="bce", lr=1e-30, batch_size=16, epochs=1, select="last")
+    dark = dataclasses.replace(declared, augment=Augment(intensity=(0.0, 0.0)))
+    plain, darkened = (
+        (train(tmp_path / name, asked), history(tmp_path / name)[0])[1]
+        for name, asked in (("plain", declared), ("dark", dark))
+    )
+    assert plain["val_loss"] == darkened["val_loss"]
+    assert plain["train_loss"] != darkened["train_loss"]
+
+
+def test_an_augmented_training_is_resumed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 0.0)
+    schedule = Schedule(milestones=(0.25, 0.5, 0.75), gamma=0.3)
+    declared = dataclasses.replace(TRAIN, augment=Augment(intensity=(0.5, 1.5)), schedule=schedule)
+    train(tmp_path / "whole", declared)
+
+    def interrupt(row: Mapping[str, Any]) -> None:
+        if row["epoch"] == 3:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(tmp_path / "killed", declared, report=interrupt)
+    train(tmp_path / "killed", declared)
+    assert history(tmp_path / "killed") == history(tmp_path / "whole")
+    one, other = (tmp_path / name / "weights.safetensors" for name in ("whole", "killed"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_several_labels_are_validated_as_scikit_learn_says(tmp_path: Path) -> None:
+    truth = np.random.default_rng(0).integers(0, 2, (40, 3))
+    cases = dataclasses.replace(
+        samples("train", 40), targets=truth, classes=("a", "b", "c"), kind="multilabel"
+    )
+    val = cases.at(np.arange(21))
+    train(tmp_path, TRAIN, build=lambda: Small(3), cases=cases, val=val)
+    module = Small(3).eval()
+    module.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    with torch.inference_mode():
+        p = module(torch.from_numpy(val.batch(slice(None)))).double().sigmoid().numpy()
+    said = np.where(val.targets == 1, p, 1 - p)
+    row = history(tmp_path)[-1]
+    assert row["val_loss"] == pytest.approx(-np.log(said).mean(), abs=1e-6)
+    assert row["val_accuracy"] == pytest.approx(((p > 0.5) == val.targets).mean())
+    assert row["val_roc_auc"] == pytest.approx(roc_auc_score(val.targets, p))
 
 
 @pytest.mark.parametrize("select", ["last", "best"])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import SHIPPED, Predictions, decide
 from harness.samples import Samples
 
 
@@ -66,6 +66,44 @@ def test_a_batch_is_float32_and_its_full_scale_is_1(dtype: Any, full_scale: floa
     assert batch.ravel().tolist() == [1.0, 0.0]
     assert cases.batch(slice(1, 2)).item() == pytest.approx(0.25, abs=1 / full_scale)
     assert (cases.pixels == before).all()
+
+
+@settings(deadline=None)
+@given(
+    low=st.floats(-300, 300, width=32),
+    span=st.floats(0.125, 300, width=32),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.float32]),
+)
+def test_black_and_white_become_the_range(low: float, span: float, dtype: Any) -> None:
+    """Of any type of pixel: an affine map, black to its low end and white to its high one."""
+    full = 1.0 if dtype is np.float32 else float(np.iinfo(dtype).max)
+    shares = np.array([0, 1, 0.2, 0.4, 0.6])
+    pixels = (shares * full).astype(dtype).reshape(5, 1, 1, 1)
+    cases = samples([0] * 5, pixels=pixels, full_scale=full, range=(low, low + span))
+    before = cases.pixels.copy()
+    batch = cases.batch(slice(None))
+    assert batch.dtype == np.float32
+    np.testing.assert_allclose(
+        batch.ravel(), np.interp(shares, [0, 1], [low, low + span]), atol=1e-3
+    )
+    assert (cases.pixels == before).all()
+
+
+def test_a_range_goes_along() -> None:
+    cases = samples([0, 1, 2] * 9, range=(-1.0, 1.0), full_scale=4.0)
+    for few in (cases.first(5), cases.at(np.array([3, 1])), cases.banded({"age": [0, 9]})):
+        assert (few.range, few.full_scale, few.kind) == ((-1.0, 1.0), 4.0, "nominal")
+
+
+@given(index=st.lists(st.integers(0, 6), max_size=9))
+def test_cases_are_taken_with_all_that_is_theirs(index: list[int]) -> None:
+    chosen = samples([0, 1, 2, 0, 1, 2, 0]).at(np.array(index, dtype=np.int64))
+    assert chosen.ids.tolist() == chosen.pixels[:, 0, 0, 0].tolist() == index
+    assert chosen.targets.tolist() == [k % 3 for k in index]
+    assert chosen.subjects is not None
+    assert chosen.subjects.tolist() == [f"s{k}" for k in index]
+    assert chosen.groups["age"].tolist() == [str(k) for k in index]
+    assert samples([0, 1], subjects=None).at(np.array([1])).subjects is None
 
 
 def test_a_number_falls_in_the_band_that_begins_with_it() -> None:
@@ -123,6 +161,22 @@ def test_the_first_keep_order_and_every_class(targets: list[int], n: int) -> Non
     assert cut.groups["age"].tolist() == [str(i) for i in kept]
     assert len(set(cut.targets.tolist())) == min(n, len(set(targets)))
     assert len(whole) == len(targets)
+
+
+@settings(deadline=None)
+@given(
+    labels=st.lists(st.tuples(*[st.integers(0, 1)] * 3), min_size=1, max_size=60),
+    n=st.integers(4, 70),
+)
+def test_the_first_keep_every_label(labels: list[tuple[int, ...]], n: int) -> None:
+    one = samples([0] * len(labels))
+    whole = dataclasses.replace(one, targets=np.array(labels, np.int64), kind="multilabel")
+    cut = whole.first(n)
+    kept = cut.ids.tolist()
+    assert len(kept) == min(n, len(labels))
+    assert kept == sorted(set(kept))
+    assert cut.targets.tolist() == [list(labels[k]) for k in kept]
+    assert cut.targets.any(axis=0).tolist() == whole.targets.any(axis=0).tolist()
 
 
 def test_the_first_are_spread_over_the_split_in_proportion() -> None:
@@ -198,6 +252,128 @@ def test_what_is_stored_is_read_again(changes: dict[str, Any]) -> None:
         assert read.subject is None
     else:
         np.testing.assert_array_equal(read.subject, table.subject)
+
+
+def labelled(**changes: Any) -> Predictions:
+    """Twelve cases of three labels, any number of them a case."""
+    rng = np.random.default_rng(1)
+    probability = rng.random((12, 3))
+    several: dict[str, Any] = {
+        "kind": "multilabel",
+        "y_true": rng.integers(0, 2, (12, 3)),
+        "probability": probability,
+        "decision": decide(probability, "multilabel", 0.4),
+    }
+    return predictions(**several, **changes)
+
+
+def test_labels_are_stored_and_read_again() -> None:
+    table = labelled(subject=np.arange(12).astype(str), groups={"y_true0": np.array(["x"] * 12)})
+    read = Predictions.from_parquet(table.to_parquet(), "x")
+    assert (read.kind, read.classes) == ("multilabel", table.classes)
+    assert read.y_true.dtype == read.decision.dtype == np.int64
+    for column in ("id", "split", "variant", "y_true", "decision", "probability", "subject"):
+        np.testing.assert_array_equal(getattr(read, column), getattr(table, column))
+    np.testing.assert_array_equal(read.groups["y_true0"], table.groups["y_true0"])
+    names = pq.read_table(io.BytesIO(table.to_parquet())).column_names
+    assert {"y_true0", "y_true2", "decision0", "p2"} <= set(names)
+    assert "y_true" not in names
+
+
+def test_a_table_of_no_kind_is_nominal() -> None:
+    """As those are that were written before there were kinds."""
+    whole = pq.read_table(io.BytesIO(predictions().to_parquet()))
+    about = {key: value for key, value in whole.schema.metadata.items() if b"kind" not in key}
+    buffer = io.BytesIO()
+    pq.write_table(whole.replace_schema_metadata(about), buffer)
+    read = Predictions.from_parquet(buffer.getvalue(), "x")
+    assert read.kind == "nominal"
+    np.testing.assert_array_equal(read.y_true, predictions().y_true)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_one_label_against_its_absence(k: int) -> None:
+    table = labelled()
+    binary = table.one_against_rest(k)
+    assert binary.kind == "nominal"
+    assert binary.classes == (f"not {table.classes[k]}", table.classes[k])
+    assert binary.y_true.tolist() == table.y_true[:, k].tolist()
+    assert binary.decision.tolist() == (table.probability[:, k] > 0.4).tolist()
+    assert binary.probability[:, 1].tolist() == table.probability[:, k].tolist()
+    assert binary.probability.sum(axis=1) == pytest.approx(1)
+
+
+def test_what_is_true_is_what_is_indicated() -> None:
+    one, several = predictions(), labelled()
+    assert (one.truth.sum(axis=1) == 1).all()
+    assert one.truth.argmax(axis=1).tolist() == one.y_true.tolist()
+    assert one.decided.argmax(axis=1).tolist() == one.decision.tolist()
+    assert several.truth.astype(int).tolist() == several.y_true.tolist()
+    assert several.decided.astype(int).tolist() == several.decision.tolist()
+
+
+@pytest.mark.parametrize("kind", ["nominal", "multilabel"])
+def test_what_is_parted_is_concatenated(kind: str) -> None:
+    whole = labelled if kind == "multilabel" else predictions
+    table = whole(subject=np.arange(12).astype(str), groups={"sex": np.array(["F", "M"] * 6)})
+    joined = Predictions.concatenated([table.where(np.arange(12) % 3 == k) for k in range(3)])
+    order = np.argsort(joined.id)
+    expected = table.where(np.argsort(table.id))
+    for column in ("id", "split", "variant", "y_true", "decision", "probability", "subject"):
+        np.testing.assert_array_equal(getattr(joined, column)[order], getattr(expected, column))
+    assert (joined.groups["sex"][order] == expected.groups["sex"]).all()
+    assert (joined.classes, joined.kind) == (table.classes, kind)
+
+
+def test_what_a_part_does_not_know_is_empty() -> None:
+    known = predictions(
+        subject=np.array(["s"] * 12),
+        groups={"sex": np.array(["F"] * 12), "site": np.array(["A"] * 12)},
+    )
+    other = predictions(groups={"site": np.array(["B"] * 12), "age": np.array(["9"] * 12)})
+    joined = Predictions.concatenated([known, other])
+    assert joined.subject is not None
+    assert joined.subject.tolist() == ["s"] * 12 + [""] * 12
+    assert joined.groups["sex"].tolist() == ["F"] * 12 + [""] * 12
+    assert joined.groups["site"].tolist() == ["A"] * 12 + ["B"] * 12
+    assert list(joined.groups) == ["sex", "site"]
+    backwards = Predictions.concatenated([other, known])
+    assert backwards.subject is not None
+    assert backwards.subject.tolist() == [""] * 12 + ["s"] * 12
+    assert Predictions.concatenated([other, other]).subject is None
+
+
+def test_whose_subject_nobody_knows_is_counted_by_image() -> None:
+    """And an image that several models looked at is one image."""
+    unknown = predictions(subject=np.array([""] * 12)).units("subject")
+    assert (unknown.over, unknown.codes.tolist()) == ("image", list(range(12)))
+    twice = Predictions.concatenated([predictions(), predictions()])
+    assert twice.units("image").codes.tolist() == twice.units("subject").codes.tolist()
+    codes = twice.units("image").codes
+    assert len(set(codes.tolist())) == 12
+    assert codes[:12].tolist() == codes[12:].tolist()
+    assert predictions().units("image").codes.tolist() == list(range(12))
+
+
+@given(
+    p=st.lists(st.floats(0, 1), min_size=1, max_size=20),
+    threshold=st.floats(0.05, 0.95),
+    kind=st.sampled_from(["nominal", "ordinal"]),
+)
+def test_of_two_classes_the_threshold_decides(p: list[float], threshold: float, kind: Any) -> None:
+    probability = np.stack([1 - np.array(p), p], axis=1)
+    found = decide(probability, kind, threshold)
+    assert found.tolist() == [int(each > threshold) for each in p]
+    both = decide(probability, "multilabel", threshold)
+    assert both.tolist() == [[int(1 - each > threshold), int(each > threshold)] for each in p]
+
+
+def test_of_more_classes_the_likeliest_is_decided() -> None:
+    probability = np.array([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3], [0.0, 0.1, 0.9]])
+    for kind in ("nominal", "ordinal"):
+        assert decide(probability, kind, 0.99).tolist() == [1, 0, 2]
+    assert decide(probability, "multilabel", 0.3).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert decide(probability, "multilabel", 0.3).dtype == np.int64
 
 
 def test_no_rows_are_stored_and_read_again() -> None:

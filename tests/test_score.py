@@ -277,6 +277,111 @@ def test_resamples_are_drawn_once_for_all_metrics_of_a_cohort(
     assert sum(drawn) == 2_000 * len(["test", "val", "F", "M", "unknown", "site A"])
 
 
+# Other datasets
+
+
+def further(cases: Predictions, name: str, n: int, seed: int) -> Predictions:
+    """`n` cases of another dataset, drawn of these, decided by chance."""
+    rng = np.random.default_rng(seed)
+    drawn = cases.where(rng.integers(len(cases), size=n))
+    ids, split = np.char.add(name, np.arange(n).astype(str)), np.full(n, f"test@{name}")
+    decision = rng.integers(len(cases.classes), size=n)
+    groups = {of: np.full(n, "") for of in cases.groups}
+    return dataclasses.replace(drawn, id=ids, split=split, decision=decision, groups=groups)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_of_another_dataset_each_metric_has_a_row(classes: int) -> None:
+    cases = table(classes)
+    near, far = further(cases, "near", 50, 0), further(cases, "a far one", 40, 1)
+    everything = joined(joined(joined(cases, far), near), twin(cases))
+    rows = score(everything, METRICS, POLICY)
+    for name, other in (("near", near), ("a far one", far)):
+        where = {"dataset": name}
+        found = {row.metric for row in rows if row.where == where}
+        assert found == {metric.name for metric in METRICS} | {"majority_rate"}
+        accuracy = find(rows, "accuracy", where)
+        assert accuracy.value == pytest.approx(sk.accuracy_score(other.y_true, other.decision))
+        p = other.probability[:, 1] if classes == 2 else other.probability
+        area = sk.roc_auc_score(other.y_true, p, multi_class="ovr")
+        assert find(rows, "roc_auc", where).value == pytest.approx(area)
+        assert (accuracy.n, accuracy.over) == (len(other), "image")
+        assert accuracy.ci is not None
+    order = [row.where["dataset"] for row in rows if "dataset" in row.where]
+    assert order == sorted(order)
+    alone = score(joined(cases, twin(cases)), METRICS, POLICY)
+    assert tuple(row for row in rows if "dataset" not in row.where) == alone
+
+
+def test_a_case_that_several_looked_at_is_one_case() -> None:
+    """The value is over all of their answers, the interval over cases."""
+    far = further(table(), "far", 40, 0)
+    other = dataclasses.replace(far, decision=1 - far.decision)
+    once = find(score(joined(table(), far), METRICS, POLICY), "accuracy", {"dataset": "far"})
+    rows = score(joined(joined(table(), far), far), METRICS, POLICY)
+    twice = find(rows, "accuracy", {"dataset": "far"})
+    assert (twice.n, twice.over, twice.value) == (once.n, "image", once.value)
+    assert twice.ci == pytest.approx(once.ci, abs=0.05)
+    both = find(
+        score(joined(joined(table(), far), other), METRICS, POLICY), "accuracy", {"dataset": "far"}
+    )
+    assert both.value == 0.5
+    assert both.ci == (0.5, 0.5)
+
+
+# Several labels
+
+
+def labelled(**changes: Any) -> Predictions:
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(0, 2, (90, 3))
+    probability = np.clip(0.5 * rng.random((90, 3)) + 0.4 * y_true, 0, 1)
+    several: dict[str, Any] = {
+        "kind": "multilabel",
+        "y_true": y_true,
+        "probability": probability,
+        "decision": (probability > 0.5).astype(np.int64),
+    }
+    return table(3, **{**several, **changes})
+
+
+def test_labels_have_the_metrics_that_are_for_them() -> None:
+    cases = labelled()
+    test, everything = cases.select("test"), [MetricSpec(name=name) for name in ASKED]
+    rows = score(joined(cases, twin(cases)), everything, POLICY)
+    declared = {name for name in ASKED if "multilabel" in kinds(shelf.load("metrics", name))}
+    overall = {row.metric for row in rows if not row.where}
+    assert overall == declared | {"majority_rate", "parity_max_abs", "parity_flips"}
+    assert find(rows, "accuracy", {}).value == pytest.approx((test.decision == test.y_true).mean())
+    exact = sk.accuracy_score(test.y_true, test.decision)
+    assert find(rows, "exact_match", {}).value == pytest.approx(exact)
+    area = sk.roc_auc_score(test.y_true, test.probability)
+    assert find(rows, "roc_auc", {}).value == pytest.approx(area)
+    for k, name in enumerate(cases.classes):
+        found = find(rows, "sensitivity", {"class": name}).value
+        assert found == pytest.approx(sk.recall_score(test.y_true[:, k], test.decision[:, k]))
+    assert find(rows, "parity_flips", {}).value == 0
+
+
+def test_of_labels_no_sum_is_asked() -> None:
+    assert score(labelled(probability=np.full((90, 3), 0.9)), METRICS, POLICY)
+    for wrong in (math.nan, -0.1, 1.1):
+        probability = np.full((90, 3), 0.9)
+        probability[5, 2] = wrong
+        with pytest.raises(HarnessError, match=r"within \[0, 1\], got 1 of 90 cases that are not"):
+            score(labelled(probability=probability), METRICS, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [([0, 0, 0], "to have no label"), ([1, 0, 1], "benign, other")],
+)
+def test_one_answer_of_labels_is_warned_of(decision: list[int], said: str) -> None:
+    [warning] = warn(labelled(decision=np.tile(decision, (90, 1))))
+    assert f"every test case is decided {said!r}, and" in warning["message"]
+    assert warn(labelled()) == ()
+
+
 def test_scoring_repeats_itself(rows: tuple[Measurement, ...]) -> None:
     assert score(joined(table(), twin(table())), METRICS, POLICY) == rows
 

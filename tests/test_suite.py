@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from harness import reading, shelf
 from harness.errors import HarnessError
-from harness.suite import MetricSpec, Stop, Suite
+from harness.suite import Augment, MetricSpec, Schedule, Split, Stop, Suite
 
 SHIPPED = [file.stem for file in sorted((shelf.PACKAGE.parent / "suites").glob("*.toml"))]
-TRAIN = "batch_size, epochs, loss, lr, optimizer, seeds, select, stop, weight_decay"
+TRAIN = "augment, batch_size, epochs, loss, lr, optimizer, schedule, seeds, select, stop, weight_de"
 METRICS = 'metrics = ["roc_auc", "accuracy"]'
 BLOBS, MODELS = tiny.TEXT[tiny.TEXT.index("[datasets") :].split("\n\n", 1)
 NAMED = "a name must be ASCII letters, digits, '.', '_' and '-', a letter or digit first"
 TWICE = '{ metric = "roc_auc", margin = 1 }'
+ARRAYS = '{ load = "arrays", args = { file = "x.npz" }'
 BROKEN = r"""
 title="" -> title must be a line of text, got ''
 title=" " -> title must be a line of text, got ' '
@@ -41,7 +42,7 @@ metrics=["_counts"] -> metrics must be a file of metrics/, got '_counts'; known:
 datasets={} -> datasets must name at least one, got 'none'
 datasets=3 -> datasets must be a table, got 3
 datasets.x=3 -> datasets.x must be a table, got 3
-datasets.x.laod=1 -> datasets.x: unknown key 'laod'; known: args, groups, load, train
+datasets.x.laod=1 -> datasets.x: unknown key 'laod'; known: args, groups, input, load, split, te
 datasets.x.args={} -> datasets.x must have a key 'load', got none
 datasets.x.load="no" -> datasets.x.load must be a file of datasets/, got 'no'
 datasets.x.load="../strict" -> datasets.x.load must be a file of datasets/, got '../strict'; known:
@@ -50,6 +51,26 @@ datasets.blobs.groups="age" -> datasets.blobs.groups must be a table, got 'age'
 datasets.blobs.groups.age=[60, 40] -> datasets.blobs.groups.age must be two or more rising band
 datasets.blobs.groups.age=[1, 1] -> datasets.blobs.groups.age must be two or more rising band edges
 datasets.blobs.groups.age=[40] -> datasets.blobs.groups.age must be two or more rising band edges
+datasets.blobs.test_on="blobs" -> datasets.blobs.test_on must be a list, got 'blobs'
+datasets.blobs.test_on=["blobs"] -> datasets.blobs.test_on must name another dataset, one of none
+datasets.blobs.test_on=["x"] -> datasets.blobs.test_on must name another dataset, one of none, got
+datasets.blobs.test_on=["x", "x"] -> datasets.blobs.test_on must be each named once, got ['x', 'x']
+datasets.blobs.input.window=[0, 1] -> datasets.blobs.input: unknown key 'window'; known: range
+datasets.blobs.input.range=1 -> datasets.blobs.input.range must be a list, got 1
+datasets.blobs.input.range=[0] -> datasets.blobs.input.range must be a list of 2, got [0]
+datasets.blobs.input.range=[0, 1, 2] -> datasets.blobs.input.range must be a list of 2, got [0, 1,
+datasets.blobs.input.range=[1, 1] -> datasets.blobs.input.range must be two rising numbers, got [1.
+datasets.blobs.input.range=[1, 0] -> datasets.blobs.input.range must be two rising numbers, got [1.
+datasets.blobs.split.folds=3 -> datasets.blobs.split must go with data that has no split, got 'phan
+datasets.blobs.split=3 -> datasets.blobs.split must be a table, got 3
+datasets.blobs=ARRAYS, split = { fold = 3 } } -> datasets.blobs.split: unknown key 'fold'; known: b
+datasets.blobs=ARRAYS, split = { folds = 2 } } -> datasets.blobs.split.folds must be 3 or more, got
+datasets.blobs=ARRAYS, split = { folds = 3, test = 0.1 } } -> datasets.blobs.split must have either
+datasets.blobs=ARRAYS, split = {} } -> datasets.blobs.split must have folds, or test and val above
+datasets.blobs=ARRAYS, split = { test = 0.5, val = 0.5 } } -> datasets.blobs.split must have folds,
+datasets.blobs=ARRAYS, split = { by = "site" } } -> datasets.blobs.split.by must be one of subject,
+datasets.blobs={ load = "arrays", args = { white = "x" } } -> datasets.blobs.args.white must be a nu
+datasets.blobs={ load = "arrays" } -> datasets.blobs.args must have 'file', got []
 datasets.é.load="phantom" -> datasets: NAMED, got 'é'
 models={} -> models must name at least one, got 'none'
 models.x=3 -> models.x must be a table, got 3
@@ -63,6 +84,9 @@ models.small.args=[3] -> models.small.args must be a table, got [3]
 models.small.weights="" -> models.small.weights must name a file, got ''
 models.x={ build = "vgg16", args = { weights = 3 } } -> models.x.args.weights must name a file, got
 models.small.link="softmax" -> models.small.link must go with onnx, not with build, got 'softmax'
+models.small.input.range=[1, 0] -> models.small.input.range must be two rising numbers, got [1.0, 0
+models.small.input=3 -> models.small.input must be a table, got 3
+models.x.build="a:b:c" -> models.x.build must name a file of models/ or module:function of an import
 models.x.onnx="" -> models.x.onnx must name a file, got ''
 models.x={ onnx = "x", weights = "y" } -> models.x.weights must go with build, not with onnx, got
 models.x={ onnx = "x", args = { a = 1 } } -> models.x.args must go with build, not with onnx, got
@@ -94,6 +118,19 @@ train.stop=3 -> train.stop must be a table, got 3
 train.stop.monitor="auc" -> train.stop.monitor must be one of val_loss, val_accuracy, val_roc_auc
 train.stop.patience=0 -> train.stop.patience must be 1 or more, got 0
 train.stop.min_delta=-0.1 -> train.stop.min_delta must be 0 or more, got -0.1
+train.schedule=3 -> train.schedule must be a table, got 3
+train.schedule={} -> train.schedule must have a key 'milestones', got none
+train.schedule.milestones=[] -> train.schedule.milestones must be rising shares between 0 and 1, got
+train.schedule.milestones=[0] -> train.schedule.milestones must be rising shares between 0 and 1
+train.schedule.milestones=[0.5, 1] -> train.schedule.milestones must be rising shares between 0 and
+train.schedule.milestones=[0.5, 0.5] -> train.schedule.milestones must be rising shares between 0 a
+train.schedule.milestones=[50, 75] -> train.schedule.milestones must be rising shares between 0 and
+train.schedule={ milestones = [0.5], gamma = 0 } -> train.schedule.gamma must be above 0, got 0.0
+models.small.train.schedule.milestones=[2] -> models.small.train.schedule.milestones must be rising
+train.augment.rotate=3 -> train.augment: unknown key 'rotate'; known: intensity
+train.augment.intensity=1 -> train.augment.intensity must be a list, got 1
+train.augment.intensity=[1] -> train.augment.intensity must be a list of 2, got [1]
+train.augment.intensity=[2, 1] -> train.augment.intensity must be two numbers, the first not above
 latency.backends="torch" -> latency.backends must be a list, got 'torch'
 latency.backends=["tpu"] -> latency.backends must be a file of backends/, got 'tpu'
 latency.backends=["fake"] -> latency.backends must be real, got 'fake'
@@ -120,7 +157,10 @@ gates=[{ metric = "f1", where = { batch = 1 } }] -> gates[0].where.batch must be
 gates=[TWICE, TWICE] -> gates must be each named once, got ['roc_auc', 'roc_auc']
 """
 PAIRS = [
-    line.replace("NAMED", NAMED).replace("TRAIN", TRAIN).replace("TWICE", TWICE).split(" -> ")
+    [
+        text.replace("NAMED", NAMED).replace("TRAIN", TRAIN).replace("TWICE", TWICE)
+        for text in line.replace("ARRAYS", ARRAYS).split(" -> ")
+    ]
     for line in BROKEN.strip().splitlines()
 ]
 """What is set, and how the sentence begins that refuses it."""
@@ -399,6 +439,44 @@ def test_a_changed_suite_has_another_name() -> None:
     assert load(sets=["train.epochs=1", "train.lr=1"]).name == names[-1]
     assert load().smoke is False
     assert load(smoke=True).smoke is True
+
+
+# What a model is given, and how its data is divided
+
+
+def test_input_is_the_models_own_or_else_the_datasets() -> None:
+    suite = load(sets=["datasets.blobs.input.range=[-1, 1]", "models.other.input.range=[0, 255]"])
+    assert suite.input("blobs", "small").range == (-1, 1)
+    assert suite.input("blobs", "other").range == (0, 255)
+    assert load().input("blobs", "other").range == (0, 1)
+
+
+def test_a_schedule_and_an_augmentation_are_read() -> None:
+    text = "[train]\nschedule.milestones = [0.5, 0.75]\naugment = { intensity = [0.9, 1.1] }"
+    asked = load(text).training("blobs", "small")
+    assert asked.schedule == Schedule(milestones=(0.5, 0.75), gamma=0.1)
+    assert asked.augment == Augment(intensity=(0.9, 1.1))
+    none = load(text + "\n[models.small.train]\naugment = {}").training("blobs", "small")
+    assert none.augment == Augment()
+    assert none.schedule == asked.schedule
+
+
+def test_data_without_a_split_may_be_divided() -> None:
+    whole = """
+    [datasets.mine]
+    load = "arrays"
+    args = { file = "mine.csv", groups = ["sex"], white = 4095 }
+    split = { test = 0.2, val = 0.1, seed = 3 }
+    test_on = ["blobs"]
+    """
+    found = load(whole).datasets["mine"]
+    assert found.split == Split(by="subject", test=0.2, val=0.1, seed=3)
+    assert found.test_on == ("blobs",)
+    folded = "datasets.mine.split={ by = 'image', folds = 5 }"
+    alone = load(whole, sets=[folded, "datasets.mine.test_on=[]"]).datasets["mine"]
+    assert alone.split == Split(by="image", folds=5)
+    sentence = "datasets.mine.test_on must go with one network, not with folds, got ['blobs']"
+    assert refusal(whole, sets=[folded]) == sentence
 
 
 # Finding
