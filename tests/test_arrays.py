@@ -208,6 +208,16 @@ def test_a_broken_table_is_one_sentence(text: str, sentence: str) -> None:
     assert refusal().startswith(sentence)
 
 
+def test_whom_nobody_names_is_somebody_else() -> None:
+    csv("image,label,person\na.png,ill,p\nb.png,well,\nc.png,ill,\nd.png,well,p\n")
+    images()
+    people = load(subject="person").subjects
+    assert people is not None
+    assert people.tolist() == ["p", "case-1", "case-2", "p"]
+    csv("image,label,person\na.png,ill,\nb.png,well,\n")
+    assert load(subject="person").subjects is None
+
+
 def test_latin_1_is_one_sentence() -> None:
     csv(encoding="latin-1")
     assert refusal().startswith("cases.csv must be a CSV in UTF-8, got 'utf-8' codec can't decode")
@@ -218,6 +228,10 @@ def test_latin_1_is_one_sentence() -> None:
     [
         ({"classes": ["ill", "dead"]}, "cases.csv must have labels ill, dead in 'label', got 'we"),
         ({"classes": ["ill"]}, "cases.csv must have two classes or more in 'label', got ill"),
+        (
+            {"kind": "ordinal"},
+            "cases.csv must have numbers as grades in 'label', or their order in",
+        ),
         ({"kind": "fuzzy"}, "kind must be one of nominal, ordinal, multilabel, got 'fuzzy'"),
         (
             {"kind": "multilabel", "classes": ["ill"]},

@@ -57,6 +57,9 @@ class Columns:
         if "" in found:
             missing = f"none in case-{int((found == '').argmax())}"
             raise self.fault(f"a label a case in {name!r}", missing)
+        if kind == "ordinal" and not classes and not all(map(str.isdecimal, found.tolist())):
+            got = repr(min(label for label in found.tolist() if not label.isdecimal()))
+            raise self.fault(f"numbers as grades in {name!r}, or their order in args.classes", got)
         listed = tuple(classes) or tuple(_sorted(set(found.tolist())))
         if len(listed) < 2:
             raise self.fault(f"two classes or more in {name!r}", ", ".join(listed))

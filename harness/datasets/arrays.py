@@ -56,12 +56,14 @@ def load(
       a layout, all of one size.
     * `label`: the name or number of a class; of kind multilabel the names between `|`, or 0 and 1
       in an `.npz` (n, labels).
-    * `subject` and `groups`: whom a case is of, and what else is known; "" where it is not.
+    * `subject` and `groups`: whom a case is of, and what else is known; "" where it is not. A case
+      of nobody known is taken for one of somebody else.
     * `official`: train, val or test, for data that is divided already.
 
     `classes` names the classes in the order of their numbers; by default they are the labels found,
-    sorted. `kind` is nominal, ordinal or multilabel. `white` is the value that counts as 1: by
-    default the largest of an integer type, and 1 for floats.
+    sorted; grades that are not numbers must be named. `kind` is nominal, ordinal or multilabel.
+    `white` is the value that counts as 1: by default the largest of an integer type, and 1 for
+    floats.
 
     Raises HarnessError, naming the file, where any of this does not hold, and where a subject is in
     two parts of an official split.
@@ -83,11 +85,19 @@ def load(
         pixels=pixels,
         targets=targets[chosen],
         classes=names,
-        subjects=None if subjects is None else subjects[chosen],
+        subjects=_people(subjects, chosen),
         groups={name: columns.take(name)[chosen] for name in groups},
         kind=_kind(kind),
         full_scale=white or _images.white(pixels),
     )
+
+
+def _people(subjects: NDArray[Any] | None, chosen: NDArray[np.int64]) -> NDArray[Any] | None:
+    """Whom each case is of; one whom nobody names is of somebody else. None where none is named."""
+    if subjects is None or not np.any(subjects != ""):
+        return None
+    own = np.char.add("case-", chosen.astype(str))
+    return np.where(subjects[chosen] == "", own, subjects[chosen])
 
 
 def _place(root: Path | None, file: str) -> Path:
