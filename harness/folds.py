@@ -45,6 +45,12 @@ def join(
         return record
 
 
+def forget(folder: Path) -> None:
+    """Remove the joined record before a fold changes, so that no kill leaves it beside others."""
+    with disk.locked(folder, lambda: None):
+        (folder / "record.json").unlink(missing_ok=True)
+
+
 def _joined(folder: Path) -> Record | None:
     """What an earlier join left, if both of its files are there and sound."""
     try:

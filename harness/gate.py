@@ -3,9 +3,12 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from harness import shelf
 from harness.baselines import Entry
 from harness.compare import Difference, difference, with_scores
+from harness.contracts import kinds
 from harness.errors import HarnessError
+from harness.means import bearing
 from harness.predictions import Predictions
 from harness.record import CONDITIONS, Measurement, Verdict
 from harness.rules import LATENCY_METRICS
@@ -33,10 +36,23 @@ def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Ve
     if different:
         return [_verdict(gate.name, side, "not-comparable", different) for gate in suite.gates]
     return [
-        verdict
-        for gate in suite.gates
+        verdict for gate in suite.gates for verdict in _verdicts(suite, gate, side, accepted, seeds)
+    ]
+
+
+def _verdicts(
+    suite: Suite, gate: Gate, side: Side, accepted: Mapping[int, Entry], seeds: Sequence[int]
+) -> list[Verdict]:
+    """Of one gate: one for each row that it selects; not run where the metric is for other data."""
+    [kind] = {table.kind for table in side.predictions.values()}
+    if gate.metric in shelf.names("metrics"):
+        known = kinds(shelf.load("metrics", gate.metric))
+        if kind not in known:
+            reason = f"{gate.metric} is for data of kind {' or '.join(known)}, not {kind}"
+            return [_verdict(gate.name, side, "not-run", reason)]
+    return [
+        _judge(suite, gate, where, side, accepted, seeds)
         for where in _selected(gate, side, accepted)
-        for verdict in [_judge(suite, gate, where, side, accepted, seeds)]
     ]
 
 
@@ -167,18 +183,10 @@ def _mean(
 
 
 def incomparable(pairs: Sequence[tuple[Entry, Entry]]) -> str | None:
-    """The sentence why two records must not be compared: data, classes or policy differ."""
+    """The sentence why two records must not be compared: data, classes, policy or split differ."""
     for current, baseline in pairs:
-        for key in ("data", "classes", "policy", "split"):
-            now, then = _bearing(current, key), _bearing(baseline, key)
-            if now != then:
-                return f"{key} differs: accepted {then}, now {now}"
+        now, then = bearing(current.record), bearing(baseline.record)
+        different = next((key for key in now if now[key] != then[key]), None)
+        if different is not None:
+            return f"{different} differs: accepted {then[different]}, now {now[different]}"
     return None
-
-
-def _bearing(entry: Entry, key: str) -> object:
-    """What a record says of `key`, but for `inconclusive`, which changes no number."""
-    found = entry.record.run.get(key)
-    if isinstance(found, Mapping):
-        return {name: value for name, value in found.items() if name != "inconclusive"}
-    return found

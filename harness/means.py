@@ -20,24 +20,29 @@ NAME = "mean.json"
 class Means:
     """Rows of the mean over seeds, and what they were made of.
 
-    seeds: each seed with the sha256 of its probabilities. data, classes, policy: as in its record.
+    seeds: each seed with the sha256 of its probabilities. The others are as in its record.
     """
 
     seeds: Mapping[str, str]
     data: str | None = None
     classes: tuple[str, ...] = ()
     policy: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    split: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measurements: tuple[Measurement, ...]
     schema: Literal["harness.mean/1"] = "harness.mean/1"
 
 
 def bearing(record: Record) -> dict[str, Any]:
-    """What the seeds of one mean share; of the policy, what bears on numbers."""
+    """What records must share to be compared, ranked or averaged.
+
+    Of the policy, what bears on numbers; the split only where the suite divides the data.
+    """
     policy = record.run.get("policy", {})
     return {
         "data": record.run.get("data"),
         "classes": tuple(record.run.get("classes", ())),
         "policy": {key: value for key, value in policy.items() if key != "inconclusive"},
+        "split": dict(record.run.get("split", {})),
     }
 
 

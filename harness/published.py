@@ -49,13 +49,17 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A publication: `about` says what its numbers are, which have `digits` decimals."""
+    """A publication: `about` says what its numbers are, which have `digits` decimals.
+
+    `suites` are those that declare its networks: there alone a result finds its model.
+    """
 
     title: str
     url: str
     citation: str
     about: str
     digits: int
+    suites: tuple[str, ...]
     datasets: Mapping[str, Data]
     results: tuple[Result, ...]
 
@@ -134,7 +138,8 @@ def _order(result: Result, metric: str) -> tuple[bool, float]:
 
 def _row(lines: Sequence[Standing], source: Source, result: Result) -> Beside:
     first, n = lines[0], source.datasets[result.dataset].n
-    twin = next((line for line in lines if line.model == result.model), None)
+    ours = lines if first.suite in source.suites else ()
+    twin = next((line for line in ours if line.model == result.model), None)
     places = {
         row.metric: _placed(result.scores[row.metric], row, n, source.digits)
         for row in (twin.rows if twin else ())

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.baselines import Entry
 from harness.errors import HarnessError
+from harness.means import bearing
 from harness.record import Measurement, Record
 
 NOT_ABOVE, CONSTANT = "not above the majority rate", "constant predictor"
@@ -61,10 +62,11 @@ def standings(entries: Iterable[Entry]) -> list[Standing]:
 
 
 def _of_one_kind(lines: list[Standing]) -> list[Standing]:
-    """Raises HarnessError where records of different data, classes or policy would be ranked."""
+    """Raises HarnessError where records of different data, split or policy would be ranked."""
     records = [record for line in lines for record in line.records if record.status != "failed"]
-    for key in ("data", "classes", "policy"):
-        if any(record.run.get(key) != records[0].run.get(key) for record in records):
+    shared = [bearing(record) for record in records]
+    for key in shared[0] if shared else ():
+        if any(each[key] != shared[0][key] for each in shared):
             raise HarnessError(
                 f"records of {lines[0].suite}/{lines[0].dataset} must agree in {key} to be ranked, "
                 "got different ones; run and accept them again"

@@ -157,10 +157,18 @@ def test_standings_rank_means_of_seeds_and_share_ties() -> None:
     assert row.method == "mean of 2 seeds"
 
 
-@pytest.mark.parametrize("key", ["data", "classes", "policy"])
+OTHER = {
+    "data": "another",
+    "classes": ["another"],
+    "policy": {"threshold": 0.25},
+    "split": {"by": "subject", "folds": 5},
+}
+
+
+@pytest.mark.parametrize("key", OTHER)
 def test_records_of_two_kinds_are_not_ranked(key: str) -> None:
     one, other = entry("a", 0, 0.8), entry("b", 0, 0.7)
-    run = {**other.record.run, key: "another"}
+    run = {**other.record.run, key: OTHER[key]}
     other = dataclasses.replace(other, record=dataclasses.replace(other.record, run=run))
     with pytest.raises(HarnessError, match=f"must agree in {key} to be ranked"):
         standings([one, other])

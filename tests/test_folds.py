@@ -316,6 +316,30 @@ def test_ctrl_c_between_folds_leaves_no_seed(here: Path, monkeypatch: pytest.Mon
     assert [(place / "record.json").is_file() for place in parts(scope, BRIGHT)] == [1, 1, 0]
 
 
+@pytest.mark.parametrize("fresh", [True, False])
+def test_while_a_fold_is_redone_there_is_no_joined_record(
+    here: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    """Not even after a kill in the middle; a fresh run would otherwise end in the old record."""
+    scope, real = opened(here, ["bright"]), verb.execute
+    before = scope.record(scope.runs[0])
+    assert before is not None
+    if not fresh:
+        (parts(scope, BRIGHT)[2] / "predictions.parquet").unlink()
+    there: list[bool] = []
+
+    def watch(*words: Any, **options: Any) -> Any:
+        there.append((scope.folder(scope.runs[0]) / "record.json").is_file())
+        return real(*words, **options)
+
+    monkeypatch.setattr(verb, "execute", watch)
+    assert run(scope, fresh=fresh, quiet=True, debug=False).code == 0
+    assert there == [False, False, False]
+    after = scope.record(scope.runs[0])
+    assert after is not None
+    assert after.measurements[0] == before.measurements[0]
+
+
 # Afterwards
 
 

@@ -99,15 +99,33 @@ def test_no_seed_in_common_is_missing() -> None:
     assert exit_code([verdict], Policy()) == 1
 
 
-@pytest.mark.parametrize("key", ["data", "classes", "policy"])
-def test_other_data_classes_or_policy_cannot_be_compared(key: str) -> None:
+OTHER = {
+    "data": "another",
+    "classes": ["another"],
+    "policy": {"threshold": 0.25},
+    "split": {"by": "subject", "folds": 5},
+}
+
+
+@pytest.mark.parametrize("key", OTHER)
+def test_other_data_classes_policy_or_split_cannot_be_compared(key: str) -> None:
     accepted = measured(GOOD)
-    run = {**accepted.record.run, key: "another"}
+    run = {**accepted.record.run, key: OTHER[key]}
     other = dataclasses.replace(accepted, record=dataclasses.replace(accepted.record, run=run))
     [verdict] = verdicts(suite(), side(GOOD), {0: other})
     assert verdict.status == "not-comparable"
     assert verdict.reason.startswith(f"{key} differs")
     assert exit_code([verdict], Policy()) == 4
+
+
+def test_a_metric_of_other_data_is_not_run() -> None:
+    both = suite({"metric": "roc_auc", "margin": 0.05}, {"metric": "exact_match", "margin": 0.1})
+    judged, idle = verdicts(both, side(GOOD), {0: measured(GOOD)})
+    assert (judged.status, idle.status) == ("ok", "not-run")
+    assert idle.reason == "exact_match is for data of kind multilabel, not nominal"
+    assert exit_code([judged, idle], Policy()) == 0
+    with pytest.raises(HarnessError, match="must judge at least one gate"):
+        exit_code([idle], Policy())
 
 
 def test_inconclusive_is_no_reason_not_to_compare() -> None:

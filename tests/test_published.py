@@ -28,6 +28,7 @@ url = "https://example.org"
 citation = "Nobody, 2001"
 about = "Invented."
 digits = 3
+suites = ["liquid3d"]
 datasets.adrenal = { data = "bbd3c5a5576322bc4cdfea780653b1ce", n = 298 }
 results = [
   { dataset = "adrenal", name = "N1", model = "net", scores = { roc_auc = 0.85, brier = 0.1 } },
@@ -300,6 +301,11 @@ def test_results_find_models_by_data_and_name(study: tuple[Source, ...]) -> None
     assert {metric: each.word for metric, each in rows[1].places.items()} == {"roc_auc": "within"}
     assert rows[1].places["roc_auc"].measured is net.rows[0]
     assert {row.n for row in rows} == {298}
+
+
+def test_a_network_of_that_name_in_another_suite_is_no_twin(study: tuple[Source, ...]) -> None:
+    stranger = dataclasses.replace(line("net", score("roc_auc", 0.8, 298)), suite="mine")
+    assert [row.model for row in beside([stranger], study)] == [None, None]
 
 
 @pytest.mark.parametrize(("value", "word"), [(0.70, "above"), (0.95, "below"), (0.85, "within")])

@@ -37,11 +37,15 @@ class Columns:
         return self.arrays[name]
 
     def take(self, name: str) -> NDArray[Any]:
-        """(n,) str. Raises HarnessError for an array of more than one value a case."""
+        """(n,) str, "" for a missing number.
+
+        Raises HarnessError for an array of more than one value a case.
+        """
         found = self.array(name)
         if found.ndim != 1:
             raise self.fault(f"one value a case in {name!r}", f"shape {found.shape}")
-        return found.astype(str)
+        missing = np.isnan(found) if found.dtype.kind == "f" else np.zeros(len(found), dtype=bool)
+        return np.where(missing, "", found.astype(str))
 
     def targets(
         self, name: str, classes: Sequence[str], kind: Kind
@@ -63,7 +67,8 @@ class Columns:
         listed = tuple(classes) or tuple(_sorted(set(found.tolist())))
         if len(listed) < 2:
             raise self.fault(f"two classes or more in {name!r}", ", ".join(listed))
-        numbered = {str(k): k for k in range(len(listed))} if classes else {}
+        named = not any(map(str.isdecimal, listed))
+        numbered = {str(k): k for k in range(len(listed))} if named else {}
         index = numbered | {label: k for k, label in enumerate(listed)}
         unknown = sorted(set(found.tolist()) - index.keys())
         if unknown:

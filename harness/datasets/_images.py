@@ -87,9 +87,10 @@ def content(path: Path) -> bytes:
         stat = path.stat()
         return _digest(path, stat.st_mtime_ns, stat.st_size)
     except OSError as error:
-        raise HarnessError(f"{path} must be a readable image, got: {error.strerror}") from None
+        raise HarnessError(f"{path} must be a readable file, got: {error.strerror}") from None
 
 
 @functools.lru_cache(maxsize=2**17)
 def _digest(path: Path, modified: int, size: int) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

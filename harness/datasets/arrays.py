@@ -1,6 +1,7 @@
 """One's own images: arrays of an `.npz`, or files that a CSV lists, without a line of code."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -18,13 +19,17 @@ SOURCE = {"url": "one's own", "licence": "one's own", "citation": "none given"}
 SPLITS = ("train", "val", "test", "all")
 
 
-def fingerprint(root: Path | None, *, file: str, image: str = "image", **args: Any) -> str:
-    """A sha256 of the file and, of a CSV, of the images that it lists.
+def fingerprint(
+    root: Path | None, *, file: str, image: str = "image", groups: Sequence[str] = (), **args: Any
+) -> str:
+    """A sha256 of the file, of the images that a CSV lists, and of how both are read.
 
-    Raises HarnessError where one of them is missing.
+    Other labels, classes, subjects or parts of the same file are other data; more groups are not.
+    Raises HarnessError where one of the files is missing.
     """
     path = _place(root, file)
-    digest = hashlib.sha256(path.read_bytes())
+    digest = hashlib.sha256(_images.content(path))
+    digest.update(json.dumps({"image": image, **args}, sort_keys=True, default=list).encode())
     if path.suffix == ".csv":
         for name in read_csv(path).take(image):
             digest.update(_images.content(path.parent / name))

@@ -47,7 +47,7 @@ def read(path: Path, suite: Suite, root: Path | None) -> Predictions:
     scores = _scores(path, cases)
     for figure, metric in FIGURES.items():
         found = _figure(metric, _table(scores, cases, 0.5))
-        if abs(found - float(told[figure])) > ROUNDING:
+        if not abs(found - float(told[figure])) <= ROUNDING:  # nor where it is undefined
             raise HarnessError(
                 f"{path.name} must score {figure} {told[figure]} as its name says, got "
                 f"{found:.3f}; it is another file, or was scored on other labels"
@@ -96,7 +96,7 @@ def _scores(path: Path, cases: Samples) -> NDArray[np.float64]:
         rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
         index = [int(float(row[0])) for row in rows]
         scores = np.array([[float(value) for value in row[1:]] for row in rows])
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, OverflowError, csv.Error) as error:
         raise HarnessError(f"{path} must be rows of an index and scores, got: {error}") from None
     if index != list(range(len(cases))):
         got = f"{len(index)} from {index[:1]} to {index[-1:]}"

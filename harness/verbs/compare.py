@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from harness.baselines import Entry, shipped
 from harness.compare import difference
 from harness.errors import HarnessError
@@ -45,7 +47,7 @@ def _folders(a: str, b: str) -> list[Pair]:
     if different:
         raise HarnessError(f"{a} and {b} must be of the same data and policy, got: {different}")
     left, right = shipped(Path(a)), shipped(Path(b))
-    if list(left.id) != list(right.id) or list(left.y_true) != list(right.y_true):
+    if not all(np.array_equal(getattr(left, of), getattr(right, of)) for of in ("id", "y_true")):
         raise HarnessError(f"{a} and {b} must hold the same cases, got different ones")
     return [("the same cases", [left], [right])]
 

@@ -3,7 +3,7 @@
 from harness import reading
 from harness.environment import kind_of_device
 from harness.execute import execute, finished
-from harness.folds import join
+from harness.folds import forget, join
 from harness.plan import Run, folds
 from harness.progress import Progress
 from harness.record import Record
@@ -46,7 +46,7 @@ def _files(scope: Scope, fresh: bool) -> list[Remote]:
         part.dataset
         for run in scope.runs
         for part in folds(scope.suite, run)
-        if fresh or finished(scope.folder(part), part, scope.digests(part)) is None
+        if fresh or not _done(scope, part)
     ]
     names = with_tested(scope.suite, pending)
     return [file for name in names for file in remotes(scope.suite.datasets[name])]
@@ -60,6 +60,8 @@ def _all(
     count, total = 0, sum(len(several) for _, several in parts)
     for whole, several in parts:
         found = []
+        if several != [whole] and (fresh or not all(_done(scope, each) for each in several)):
+            forget(scope.folder(whole))
         for each in several:
             count += 1
             progress.say(f"[{count}/{total}] {each.id}")
@@ -77,6 +79,10 @@ def _all(
                 progress.warn(f"{each.id} failed: {record.error}")
             found.append(record)
         records.append(_joined(scope, whole, several, found))
+
+
+def _done(scope: Scope, run: Run) -> bool:
+    return finished(scope.folder(run), run, scope.digests(run)) is not None
 
 
 def _joined(scope: Scope, whole: Run, several: list[Run], records: list[Record]) -> Record:
