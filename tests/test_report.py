@@ -48,6 +48,7 @@ STUDY = Source(
     citation="Nobody, 2001",
     about="Invented.",
     digits=4,
+    suites=("liquid3d",),
     datasets={"adrenal": Data(data="bbd3c5a5576322bc4cdfea780653b1ce", n=298)},
     results=(
         Result(
