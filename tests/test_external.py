@@ -251,7 +251,7 @@ def test_all_images_are_brought_into_the_models_range(tmp_path: Path) -> None:
         ),
         (
             {},
-            ', kind = "ordinal"',
+            ', kind = "ordinal", classes = ["benign", "malignant"]',
             "test_on far must have kind nominal as near, got ordinal",
         ),
     ],
