@@ -89,7 +89,13 @@ class Record:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one gate says of one model. `effect` is current minus baseline, above 0 a gain."""
+    """What one gate says of one model.
+
+    `effect` is current minus baseline in the better direction, so that above 0 is a gain; of kind
+    "ratio" it is current over baseline, so that above 1 is slower. `ci` is at `level`, `p` that of
+    a regression, adjusted for all gates of the check. `resolution` is what the minimum detectable
+    effect would be without a margin; `noise` the ratio that two timings of the same file reach.
+    """
 
     gate: str
     subject: str
@@ -97,11 +103,23 @@ class Verdict:
         "ok", "improved", "regressed", "inconclusive", "not-comparable", "missing", "new", "not-run"
     ]
     reason: str
+    kind: Literal["difference", "ratio"] = "difference"
+    unit: str = "1"
+    n: int | None = None
+    over: str | None = None
     baseline: float | None = None
     current: float | None = None
     effect: float | None = None
     ci: tuple[float, float] | None = None
+    level: float | None = None
+    p: float | None = None
+    method: str | None = None
+    margin: float | None = None
+    ratio: float | None = None
+    noise: float | None = None
     minimum_detectable_effect: float | None = None
+    resolution: float | None = None
+    changed: tuple[str, ...] = ()
 
 
 def as_json(thing: Any) -> Any:

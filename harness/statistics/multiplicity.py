@@ -1,0 +1,28 @@
+"""Many tests at once: p values adjusted so that the family, or the list of finds, keeps its level."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def holm(p: Sequence[float]) -> Array:
+    """Adjusted p values that hold the family-wise error under any dependence (Holm, 1979)."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    raised = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(raised, 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(p: Sequence[float]) -> Array:
+    """Adjusted p values that hold the share of false finds (Benjamini and Hochberg, 1995)."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    raised = values[order] * len(values) / np.arange(1, len(values) + 1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1.0)
+    return adjusted
