@@ -28,7 +28,7 @@ FLOORS = (
         "backends",
     },
     {"rules"},
-    {"means", "reading", "store"},
+    {"means", "reading", "store", "trial"},
     {"fit", "export", "predict", "score", "latency", "weights", "baselines"},
     {"aggregate", "compare", "standings", "job", "folds", "formats"},
     {"overview", "published"},
