@@ -1,4 +1,4 @@
-"""The mean over the seeds of a model, with an interval from resamples that all seeds share."""
+"""The mean over the seeds of a model, with an interval over the units that all seeds share."""
 
 import dataclasses
 import math
@@ -17,6 +17,7 @@ from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Measurement, Record
 from harness.score import Question, answers, on_test
+from harness.statistics.influence import Codes, Influence, mean
 from harness.suite import MetricSpec, Policy
 
 _ROUNDING = 1e-6
@@ -29,11 +30,11 @@ def seed_means(
     """The rows that `score` makes of the test cases, of the mean over seeds of each metric.
 
     tables: the test predictions of one model, an entry a seed; a single one has its own rows.
-    Units (subjects where known) are drawn once for all seeds, and the mean is taken within each
-    resample, so that the interval is one of the mean. Undefined for a seed is undefined. Raises
-    HarnessError where the seeds are not of the same cases in the same order.
+    What a unit (a subject where known) does to each seed is averaged before it is squared, so that
+    the interval is one of the mean. Undefined for a seed is undefined. Raises HarnessError where
+    the seeds are not of the same cases in the same order.
     """
-    if not all(_same_cases(tables[0], table) for table in tables[1:]):
+    if not all(same_cases(tables[0], table) for table in tables[1:]):
         raise HarnessError(
             "the seeds of a model must be predicted on the same cases, got different ones; "
             "run all of them again"
@@ -113,8 +114,14 @@ class _Mean(Question):
 
     seeds: tuple[Question, ...]
 
-    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.mean([seed(weights) for seed in self.seeds], axis=0))
+    @property
+    def value(self) -> float:
+        """NaN where it is for a seed."""
+        return float(np.mean([seed.value for seed in self.seeds]))
+
+    def influence(self, units: Codes) -> Influence:
+        """Of the mean: what the seeds share is not averaged away."""
+        return mean([seed.influence(units) for seed in self.seeds])
 
     @property
     def need(self) -> str:
@@ -136,11 +143,11 @@ def _joined(questions: Sequence[Sequence[Question]]) -> Sequence[Question]:
 def _explained(row: Measurement, seeds: int) -> Measurement:
     if seeds == 1 or row.method is None:
         return row
-    shared = ", the same for every seed" if row.ci else ""
-    return dataclasses.replace(row, method=f"mean of {seeds} seeds, {row.method}{shared}")
+    return dataclasses.replace(row, method=f"mean of {seeds} seeds, {row.method}")
 
 
-def _same_cases(one: Predictions, other: Predictions) -> bool:
+def same_cases(one: Predictions, other: Predictions) -> bool:
+    """Whether all but what a model said is the same, in the same order."""
     a, b = _cases(one), _cases(other)
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 

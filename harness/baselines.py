@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness import means
 from harness.disk import read_table, write, write_json
 from harness.errors import HarnessError
-from harness.plan import Run
+from harness.plan import EXTERNAL, Run
 from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json, read_record
 
@@ -105,9 +105,25 @@ def files(folder: Path) -> dict[int, Path]:
 
 
 def accepted(baselines: Path, run: Run) -> dict[int, Entry]:
-    """Seed -> entry of all accepted checkpoints of a Run's model, dataset and device."""
-    folder = place(baselines, run).parent
-    return {seed: read(file) for seed, file in files(folder).items()}
+    """Seed -> entry of all accepted checkpoints of a Run's model, dataset and device.
+
+    Of predictions made elsewhere, as long as none of theirs are, those of the suite's model that
+    they are named after: of the CPU, or else of a GPU.
+    """
+    devices = (EXTERNAL, "cpu", "cuda") if run.device == EXTERNAL else (run.device,)
+    places = [place(baselines, dataclasses.replace(run, device=each)).parent for each in devices]
+    found = next(filter(None, map(files, places)), {})
+    return {seed: read(file) for seed, file in found.items()}
+
+
+def external(baselines: Path, suite: str) -> list[Run]:
+    """Predictions made elsewhere of which a record is accepted."""
+    folders = [file.parent for file in sorted((baselines / suite).glob(f"*/*@{EXTERNAL}/s0.json"))]
+    names = [(folder.parent.name, folder.name.removesuffix(f"@{EXTERNAL}")) for folder in folders]
+    return [
+        Run(suite=suite, dataset=dataset, model=model, device=EXTERNAL, seed=0)
+        for dataset, model in names
+    ]
 
 
 def all_accepted(baselines: Path, suite: str) -> list[Entry]:

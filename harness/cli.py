@@ -1,5 +1,9 @@
-"""The command line: the verbs and exit codes, nothing else. A verb imports what it needs."""
+"""The command line: the verbs and exit codes, nothing else. A verb imports what it needs.
 
+It is over 200 lines because each verb names its options, and there are ten.
+"""
+
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -79,27 +83,59 @@ def run(
 
 
 @app.command()
+def score(
+    suite: of.SuiteName,
+    predictions: of.Predictions,
+    format_: of.Format = None,
+    name: of.Name = None,
+    dataset: of.Datasets = None,
+    data: of.Data = None,
+    out: of.Out = Path("runs"),
+    as_json: of.Json = False,
+    debug: of.Debug = False,
+) -> None:
+    """Measure predictions made elsewhere with the metrics and policy of a suite.
+
+    Check, accept, compare and report then take them as those of a model, on device external.
+    """
+    from harness.verbs import score as verb
+
+    scope = opened(suite, (dataset, None, None, ["cpu"]), data, out)
+    give(verb.score(scope, predictions, format_, name), as_json)
+
+
+@app.command()
 def check(
     suite: of.SuiteName,
     dataset: of.Datasets = None,
     model: of.Models = None,
     seed: of.Seeds = None,
     device: of.Devices = None,
+    against: of.Against = "baselines",
+    base: of.Base = None,
+    strict: of.Strict = False,
+    junit: of.Junit = None,
+    markdown: of.Markdown = None,
     data: of.Data = None,
     runs: of.Runs = Path("runs"),
     baselines: of.Baselines = Path("baselines"),
     as_json: of.Json = False,
     debug: of.Debug = False,
 ) -> None:
-    """Judge the records of a suite by its gates against accepted ones.
+    """Judge the records of a suite by its gates: against accepted ones, unless --against says else.
 
-    Exit code 0 pass, 1 regression, 2 nothing measured, 3 inconclusive where that fails,
-    4 not comparable.
+    Exit code 0 pass, 1 regression, 2 failed Run or nothing measured, 3 inconclusive where that
+    fails, 4 not comparable. A folder for --against holds accepted records, or Runs of another
+    revision. Published results are held against our intervals: worse where all of one is.
     """
     from harness.verbs import check as verb
+    from harness.verbs._against import Asked
 
-    scope = opened(suite, (dataset, model, seed, device), data, runs)
-    give(verb.check(scope, baselines), as_json)
+    files = {"junit": junit, "markdown": markdown}
+    asked = Asked(baselines=baselines, against=against, base=base, strict=strict, **files)
+    globs = (dataset, model, seed, device)
+    scope = partial(opened, suite, globs, data, runs, baselines=baselines)
+    give(verb.answer(suite, scope, asked), as_json)
 
 
 @app.command()
@@ -131,21 +167,29 @@ def compare(
     dataset: of.Datasets = None,
     seed: of.Seeds = None,
     device: of.Devices = None,
+    where: of.Where = None,
+    test: of.Test = "default",
+    adjust: of.Adjust = "holm",
     data: of.Data = None,
     runs: of.Runs = Path("runs"),
     as_json: of.Json = False,
     debug: of.Debug = False,
 ) -> None:
-    """Two models on the same cases: paired differences with intervals."""
+    """Two models on the same cases: paired differences, and which of them are more than chance."""
     from harness.verbs import compare as verb
 
     scope = opened(suite, (dataset, None, seed, device), data, runs)
-    give(verb.compare(scope, a, b), as_json)
+    found = verb.compare(scope, a, b, test=test, adjust=adjust, where=where or ())
+    give(found, as_json)
 
 
 @app.command()
 def report(
     recipe: Annotated[str, typer.Argument(help="A name, or the path of a .toml.")] = "leaderboard",
+    dataset: of.Datasets = None,
+    model: of.Models = None,
+    seed: of.Seeds = None,
+    device: of.Devices = None,
     data: of.Data = None,
     runs: of.Runs = Path("runs"),
     baselines: of.Baselines = Path("baselines"),
@@ -156,7 +200,8 @@ def report(
     """Write the pages of a recipe, Markdown and one self-contained HTML file."""
     from harness.verbs import report as verb
 
-    give(verb.report(recipe, root(data), runs, baselines, out), as_json)
+    globs = (dataset, model, seed, device)
+    give(verb.report(recipe, root(data), runs, baselines, out, globs), as_json)
 
 
 app.add_typer(_data.app, name="data")

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.predictions import Predictions
 from harness.samples import Kind, Samples
+from harness.statistics.influence import Codes, Influence, jackknife
 
 
 class Model(Protocol):
@@ -39,12 +41,15 @@ class Metric(Protocol):
     """`metrics/NAME.py`: a formula over weighted cases.
 
     Weights of one give the value; the multiplicities of a resample give its bootstrap replicate.
-    Optionally `KINDS`, the kinds of data it is for, where these are not all.
+    Optionally `KINDS`, the kinds of data it is for, where these are not all, and
+    `influence(predictions, units, **args) -> Influence`, where a formula is better than the
+    jackknife.
     """
 
     TASKS: tuple[str, ...]
     UNIT: str
     BETTER: str | float | None
+    RANGE: tuple[float, float]  # the least and the greatest value, either may be infinite
     NEEDS: str  # when it is defined, as "needs ..." reads in a sentence
     PER_CLASS: bool  # whether one class against the rest is a row of its own
 
@@ -58,6 +63,18 @@ def kinds(metric: Any) -> tuple[Kind, ...]:
     """The kinds of data that a metric is for: others have no row of it."""
     found: tuple[Kind, ...] = getattr(metric, "KINDS", ("nominal", "ordinal", "multilabel"))
     return found
+
+
+def influence(
+    metric: Any, predictions: Predictions, units: Codes, args: Mapping[str, Any]
+) -> Influence:
+    """How much each unit moves a metric, by its own formula or the jackknife."""
+    if hasattr(metric, "influence"):
+        found: Influence = metric.influence(predictions, units, **args)
+        return found
+    held = [len(np.unique(units[there])) for there in predictions.truth.T if there.any()]
+    measure = partial(metric.measure, predictions, **args)
+    return jackknife(measure, units, min(held, default=0))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +110,13 @@ class Backend(Protocol):
 
 
 class Format(Protocol):
-    """`formats/NAME.py`: predictions in somebody else's file. Either function, or both."""
+    """`formats/NAME.py`: predictions in somebody else's file. Reading, writing, or both.
+
+    Optionally `datasets(path, suite) -> list[str]`: those that a file can be of, where it says so.
+    """
+
+    def sniff(self, path: Path) -> bool:
+        """Whether a file looks like one of this format, by its name or first bytes."""
 
     def read(self, path: Path, suite: Any, root: Path | None) -> Predictions:
         """The predictions of a file, joined to the labels that the suite's data has."""

@@ -120,3 +120,21 @@ def read_table(data: bytes) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
+
+
+def column(table: Any, name: str) -> NDArray[Any]:
+    """A column of an Arrow table as (n,), text as objects; without pandas, which Arrow would import.
+
+    Raises KeyError where there is none.
+    """
+    import pyarrow as pa
+
+    found = table[name].combine_chunks()
+    numeric = pa.types.is_integer(found.type) or pa.types.is_floating(found.type)
+    if numeric and not found.null_count:
+        values = np.frombuffer(found.buffers()[1], dtype=str(found.type).replace("double", "f8"))
+        return values[found.offset : found.offset + len(found)].copy()
+    if pa.types.is_string(found.type):
+        return np.array(found.to_pylist(), dtype=object)
+    whole: NDArray[Any] = table[name].to_numpy()
+    return whole

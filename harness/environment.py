@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,18 @@ def _run(*command: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def differences(now: Mapping[str, Any], then: Mapping[str, Any]) -> tuple[str, ...]:
+    """What two environments of records differ in, from then to now: `torch 2.12.0 -> 2.13.0`.
+
+    Commits do not count, and what only one of them tells is not compared.
+    """
+    sides = [{**each, **each.get("packages", {})} for each in (then, now)]
+    apart = ("packages", "commit", "dirty", "fit_threads", "harness")
+    shared = [key for key in sides[0] if key in sides[1] and key not in apart]
+    return tuple(
+        f"{key} {sides[0][key]} -> {sides[1][key]}"
+        for key in shared
+        if None not in (sides[0][key], sides[1][key]) and sides[0][key] != sides[1][key]
+    )

@@ -1,15 +1,17 @@
 """Folds of one seed as one checkpoint: their test cases joined, each once, before any metric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import disk, store
 from harness.errors import HarnessError
+from harness.guards.every import OF_A_FOLD, warn
+from harness.guards.evidence import Evidence
 from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Record, as_json, measurement_from_json, read_record
-from harness.score import score, warn
+from harness.score import score
 from harness.suite import Suite
 
 SIZES = ("export", "time")
@@ -94,7 +96,8 @@ def _record(
             "dirty": True if True in dirty else None if None in dirty else False,
         },
         warnings=(
-            *warn(table),
+            *warn(Evidence.of(table, over=suite.policy.interval.over)),
+            *_of_a_fold(records),
             *(warning for step in SIZES for warning in steps[step].get("warnings", [])),
         ),
         seconds={
@@ -103,6 +106,15 @@ def _record(
         },
         digests=digests,
     )
+
+
+def _of_a_fold(records: Sequence[Record]) -> Iterator[Mapping[str, str]]:
+    """Doubts that only a fold's own cases show: the first of each code, and of how many folds."""
+    for code in OF_A_FOLD:
+        found = [w for record in records for w in record.warnings if w.get("code") == code]
+        if found:
+            seen = f"in {len(found)} of {len(records)} folds, first: "
+            yield {"code": code, "message": seen + found[0]["message"]}
 
 
 def _selection(records: Sequence[Record]) -> dict[str, Any]:

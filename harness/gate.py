@@ -5,14 +5,18 @@ from collections.abc import Mapping, Sequence
 
 from harness import shelf
 from harness.baselines import Entry
-from harness.compare import Difference, difference, with_scores
+from harness.compare import difference, with_scores
 from harness.contracts import kinds
+from harness.environment import differences
 from harness.errors import HarnessError
+from harness.judgement import trial
 from harness.means import bearing
+from harness.plan import EXTERNAL
 from harness.predictions import Predictions
 from harness.record import CONDITIONS, Measurement, Verdict
 from harness.rules import LATENCY_METRICS
 from harness.suite import Gate, MetricSpec, Policy, Suite
+from harness.trial import Trial, noted
 
 SEVERITY = {"missing": 1, "regressed": 1, "not-comparable": 4, "inconclusive": 3}
 
@@ -26,8 +30,11 @@ class Side:
     predictions: Mapping[int, Predictions]
 
 
-def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Verdict]:
-    """Of every gate of `suite` on one model. Raises HarnessError where a gate selects no row."""
+def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Trial | Verdict]:
+    """Of every gate of `suite` on one model, to be `settled` with those of all others.
+
+    Raises HarnessError where a gate selects no row.
+    """
     seeds = sorted(side.entries.keys() & accepted.keys())
     if not side.entries or (accepted and not seeds):
         reason = f"no seed in common: accepted {sorted(accepted)}, measured {sorted(side.entries)}"
@@ -35,14 +42,23 @@ def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Ve
     different = incomparable([(side.entries[seed], accepted[seed]) for seed in seeds])
     if different:
         return [_verdict(gate.name, side, "not-comparable", different) for gate in suite.gates]
+    changed = dict.fromkeys(
+        each
+        for seed in seeds
+        for each in differences(
+            side.entries[seed].record.environment, accepted[seed].record.environment
+        )
+    )
     return [
-        verdict for gate in suite.gates for verdict in _verdicts(suite, gate, side, accepted, seeds)
+        noted(verdict, tuple(changed))
+        for gate in suite.gates
+        for verdict in _verdicts(suite, gate, side, accepted, seeds)
     ]
 
 
 def _verdicts(
     suite: Suite, gate: Gate, side: Side, accepted: Mapping[int, Entry], seeds: Sequence[int]
-) -> list[Verdict]:
+) -> list[Trial | Verdict]:
     """Of one gate: one for each row that it selects; not run where the metric is for other data."""
     [kind] = {table.kind for table in side.predictions.values()}
     if gate.metric in shelf.names("metrics"):
@@ -50,6 +66,9 @@ def _verdicts(
         if kind not in known:
             reason = f"{gate.metric} is for data of kind {' or '.join(known)}, not {kind}"
             return [_verdict(gate.name, side, "not-run", reason)]
+    elif side.subject.endswith(f"/{EXTERNAL}"):
+        reason = "predictions made elsewhere have no file to time or weigh"
+        return [_verdict(gate.name, side, "not-run", reason)]
     return [
         _judge(suite, gate, where, side, accepted, seeds)
         for where in _selected(gate, side, accepted)
@@ -77,7 +96,7 @@ def _judge(
     side: Side,
     accepted: Mapping[int, Entry],
     seeds: Sequence[int],
-) -> Verdict:
+) -> Trial | Verdict:
     name = dataclasses.replace(gate, where=where).name
     if gate.metric in LATENCY_METRICS:
         reason = "latency is only judged between two timings of one job; not part of this check"
@@ -116,7 +135,7 @@ def _by_cases(
     side: Side,
     accepted: Mapping[int, Entry],
     seeds: Sequence[int],
-) -> Verdict:
+) -> Trial | Verdict:
     now = [side.predictions[seed] for seed in seeds]
     threshold = suite.policy.threshold
     then = [with_scores(side.predictions[seed], accepted[seed], threshold) for seed in seeds]
@@ -124,30 +143,7 @@ def _by_cases(
     found = difference(spec, now, then, suite.policy.interval, where)
     if isinstance(found, str):
         return _verdict(name, side, "missing", found)
-    status, reason = decide(found, gate.margin or 0.0)
-    return _verdict(
-        name,
-        side,
-        status,
-        reason,
-        baseline=found.b,
-        current=found.a,
-        effect=found.effect,
-        ci=found.ci,
-        minimum_detectable_effect=found.minimum_detectable_effect,
-    )
-
-
-def decide(found: Difference, margin: float) -> tuple[str, str]:
-    """Status and reason of a paired difference under a margin (0 or more, in the metric's unit)."""
-    low, high = found.ci
-    if high < 0 and found.effect < -margin:
-        return "regressed", f"worse by {-found.effect:.3g}, more than the margin {margin:g}"
-    if low > 0:
-        return "improved", f"better by {found.effect:.3g}, and the interval excludes 0"
-    if low > -margin or (low == high == found.effect == 0):
-        return "ok", f"a loss above the margin {margin:g} is outside the interval"
-    return "inconclusive", f"the interval reaches a loss of {-low:.3g}; the margin is {margin:g}"
+    return trial(name, side.subject, found, gate.margin or 0.0)
 
 
 def _verdict(gate: str, side: Side, status: str, reason: str, **numbers: object) -> Verdict:

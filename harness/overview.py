@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.across import Across, across
 from harness.record import Measurement
 from harness.standings import Standing
 
@@ -14,7 +15,8 @@ from harness.standings import Standing
 class Line:
     """One model: rows in the order of the datasets, None where there is none.
 
-    `mean` and `rank`, the mean rank, are undefined for a model without a value on every dataset.
+    `mean` and `rank`, the mean rank among those that have a value on every dataset, are undefined
+    for a model that has not.
     """
 
     model: str
@@ -25,13 +27,17 @@ class Line:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The models of a suite on the datasets that have records, by mean rank."""
+    """The models of a suite on the datasets that have records, by mean rank.
+
+    `across` tests them; None where no model has a value on every dataset.
+    """
 
     suite: str
     device: str
     metric: str
     datasets: tuple[str, ...]
     lines: tuple[Line, ...]
+    across: Across | None = None
 
 
 def overviews(standings: Sequence[Standing]) -> list[Overview]:
@@ -44,15 +50,16 @@ def overviews(standings: Sequence[Standing]) -> list[Overview]:
 
 
 def _overview(board: Sequence[Standing]) -> Overview:
+    first = board[0]
     datasets = tuple(dict.fromkeys(standing.dataset for standing in board))
     models: dict[str, dict[str, Standing]] = {}
     for standing in board:
-        models.setdefault(standing.model, {})[standing.dataset] = standing
-    first = board[0]
-    lines = [
-        _line(model, first.metric, [found.get(dataset) for dataset in datasets])
-        for model, found in models.items()
-    ]
+        if standing.metric == first.metric:
+            models.setdefault(standing.model, {})[standing.dataset] = standing
+    placed = {model: [own.get(dataset) for dataset in datasets] for model, own in models.items()}
+    tested = across({m: [s.merit if s else None for s in own] for m, own in placed.items()})
+    ranks = dict(zip(tested.models, tested.ranks, strict=True)) if tested else {}
+    lines = [_line(model, first.metric, own, ranks.get(model)) for model, own in placed.items()]
     lines.sort(key=lambda line: (line.rank.value is None, line.rank.value, line.model))
     return Overview(
         suite=first.suite,
@@ -60,29 +67,30 @@ def _overview(board: Sequence[Standing]) -> Overview:
         metric=first.metric,
         datasets=datasets,
         lines=tuple(lines),
+        across=tested,
     )
 
 
-def _line(model: str, metric: str, standings: Sequence[Standing | None]) -> Line:
-    found = [s if s and s.metric == metric else None for s in standings]
-    rows = [standing.find(metric) if standing else None for standing in found]
-    values = [row.value if row else None for row in rows]
-    ranks = [float(s.rank) if s and s.rank is not None else None for s in found]
-    known = next((row for row in rows if row), None)
-    like: dict[str, Any] = {"better": known.better, "unit": known.unit} if known else {}
+def _line(
+    model: str, metric: str, standings: Sequence[Standing | None], rank: float | None
+) -> Line:
+    rows = [standing.find(metric) if standing else None for standing in standings]
+    known = [row for row in rows if row]
+    values = [row.value for row in known if row.value is not None]
+    like: dict[str, Any] = {"better": known[0].better, "unit": known[0].unit} if known else {}
+    missing = f"known of {len(values)} of {len(rows)} datasets"
+    mean = float(np.mean(values)) if len(values) == len(rows) else None
     return Line(
         model=model,
         rows=tuple(rows),
-        mean=_mean(values, len(rows), metric=metric, **like),
-        rank=_mean(ranks, len(rows), metric="mean_rank", better="lower"),
+        mean=_over(mean, len(rows), missing, metric=metric, **like),
+        rank=_over(rank, len(rows), missing, metric="mean_rank", better="lower"),
     )
 
 
-def _mean(values: Sequence[float | None], n: int, **about: Any) -> Measurement:
-    """Over all `n` datasets: a mean over some of them would answer another question."""
-    known = [value for value in values if value is not None]
-    about |= {"n": n, "over": "dataset", "method": f"mean over {n} datasets"}
-    if len(known) == n:
-        return Measurement(value=float(np.mean(known)), **about)
-    reason = f"known of {len(known)} of {n} datasets"
-    return Measurement(value=None, status="undefined", reason=reason, **about)
+def _over(value: float | None, n: int, missing: str, **about: Any) -> Measurement:
+    """Of all `n` datasets: a mean over some of them would answer another question."""
+    about |= {"value": value, "n": n, "over": "dataset", "method": f"mean over {n} datasets"}
+    if value is not None:
+        return Measurement(**about)
+    return Measurement(status="undefined", reason=missing, **about)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import functools
 import hashlib
 import importlib.metadata
 import itertools
@@ -15,10 +16,13 @@ from harness.errors import HarnessError
 from harness.record import as_json
 from harness.suite import Input, Suite
 
+EXTERNAL = "external"
+"""The device of predictions made elsewhere."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One checkpoint measured in one place. `device` is "cpu" or "cuda"."""
+    """One checkpoint measured in one place. `device` is "cpu", "cuda" or EXTERNAL."""
 
     suite: str
     dataset: str
@@ -48,12 +52,19 @@ class Selection:
     devices: Sequence[str] = ("auto",)
 
 
-def expand(suite: Suite, selection: Selection) -> list[Run]:
-    """The selected Runs in the suite's order. Raises HarnessError where a glob matches none."""
+def expand(suite: Suite, selection: Selection, beside: Sequence[Run] = ()) -> list[Run]:
+    """The selected Runs in the suite's order, then those of `beside`, which no suite declares.
+
+    Raises HarnessError where a glob matches none.
+    """
     datasets = _matching("dataset", [*suite.datasets], selection.datasets)
-    models = _matching("model", [*suite.models], selection.models)
-    declared = {pair: seeds(suite, *pair) for pair in itertools.product(datasets, models)}
-    known = dict.fromkeys(str(seed) for each in declared.values() for seed in each)
+    names = dict.fromkeys([*suite.models, *(run.model for run in beside)])
+    models = _matching("model", [*names], selection.models)
+    others = [run for run in beside if run.dataset in datasets and run.model in models]
+    trained = [model for model in models if model in suite.models]
+    declared = {pair: seeds(suite, *pair) for pair in itertools.product(datasets, trained)}
+    listed = [seed for each in declared.values() for seed in each]
+    known = dict.fromkeys(str(seed) for seed in [*listed, *(run.seed for run in others)])
     chosen = _matching("seed", [*known], selection.seeds)
     return [
         Run(suite=suite.name, dataset=dataset, model=model, device=device, seed=seed)
@@ -61,7 +72,7 @@ def expand(suite: Suite, selection: Selection) -> list[Run]:
         for device in _devices(selection.devices)
         for seed in each
         if str(seed) in chosen
-    ]
+    ] + [run for run in others if str(run.seed) in chosen]
 
 
 def seeds(suite: Suite, dataset: str, model: str) -> tuple[int, ...]:
@@ -100,16 +111,21 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     export = _digest(fit, suite.policy.threshold, _source(exporter, "export", "size"), built)
     runtime = _versions("onnxruntime-gpu", "onnxruntime")
     elsewhere = [_data(suite, run, root, name) for name in suite.datasets[run.dataset].test_on]
-    predict = _digest(export, _source("predict"), runtime, *elsewhere)
-    metrics = ["metrics.majority_rate", *(f"metrics.{metric.name}" for metric in suite.metrics)]
-    asked = [dataclasses.asdict(metric) for metric in suite.metrics]
-    policy = suite.policy.measured
-    score = _digest(predict, asked, policy, suite.task, _source(*metrics, "score"))
+    predict = _digest(export, _source("predict", "guards.batches"), runtime, *elsewhere)
+    score = scoring(suite, predict)
     backends = [f"backends.{name}" for name in suite.latency.backends]
     latency = dataclasses.asdict(suite.latency)
     time = _digest(export, latency, _source(*backends, "latency"), runtime)
     steps = {"fit": fit, "export": export, "predict": predict, "score": score, "time": time}
     return {"data": data, **steps}
+
+
+def scoring(suite: Suite, predictions: str) -> str:
+    """The digest of the score step, from that of the predictions that are scored."""
+    metrics = ["metrics.majority_rate", *(f"metrics.{metric.name}" for metric in suite.metrics)]
+    asked = [dataclasses.asdict(metric) for metric in suite.metrics]
+    source = _source(*metrics, "score", "guards.every")
+    return _digest(predictions, asked, suite.policy.measured, suite.task, source)
 
 
 def _data(suite: Suite, run: Run, root: Path | None, name: str) -> str:
@@ -129,8 +145,9 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _versions(*distributions: str) -> dict[str, str]:
-    """Of those that are installed."""
+@functools.cache
+def _versions(*distributions: str) -> Mapping[str, str]:
+    """Of those that are installed, found out once a process."""
     return {
         name: found.version
         for name in distributions
@@ -179,5 +196,5 @@ def _devices(asked: Sequence[str]) -> list[str]:
             raise HarnessError(f"--device must be auto, cpu or cuda, got {device!r}")
     from harness import environment
 
-    auto = "cuda" if environment.cuda_is_usable() else "cpu"
+    auto = "cuda" if "auto" in asked and environment.cuda_is_usable() else "cpu"
     return list(dict.fromkeys(auto if device == "auto" else device for device in asked))

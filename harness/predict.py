@@ -12,6 +12,8 @@ from harness.predictions import Predictions, decide
 from harness.samples import Kind, Samples
 
 BATCH = 64
+TRAIN_CASES = 500
+"""So many training cases are asked, for the gap between them and test."""
 
 Model = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

@@ -138,7 +138,7 @@ class Predictions:
             columns["subject"] = self.subject
         columns |= {f"group.{name}": column for name, column in self.groups.items()}
         columns |= _spread("p", self.probability)
-        about = {_CLASSES: json.dumps(self.classes), _KIND: self.kind}
+        about = {CLASSES: json.dumps(self.classes), KIND: self.kind}
         table = pa.table(columns).replace_schema_metadata(about)
         buffer = io.BytesIO()
         pq.write_table(table, buffer)
@@ -152,8 +152,8 @@ class Predictions:
         try:
             table = read_table(data)
             about = table.schema.metadata or {}
-            classes = tuple(json.loads(about[_CLASSES.encode()]))
-            kind = about.get(_KIND.encode(), b"nominal").decode()
+            classes = tuple(json.loads(about[CLASSES.encode()]))
+            kind = about.get(KIND.encode(), b"nominal").decode()
             columns = {key: table[key].to_numpy() for key in table.column_names}
             labels = len(classes) if kind == "multilabel" else 0
             return cls(
@@ -197,4 +197,4 @@ def _gathered(columns: Mapping[str, NDArray[Any]], name: str, width: int) -> NDA
 _PLAIN = ("id", "split", "variant")
 _BY_CASE = ("y_true", "decision")
 _COLUMNS = (*_PLAIN, *_BY_CASE, "probability")
-_CLASSES, _KIND = "harness.classes", "harness.kind"
+CLASSES, KIND = "harness.classes", "harness.kind"

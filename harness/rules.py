@@ -142,5 +142,7 @@ def _gate(gate: Gate, suite: Suite, place: str) -> None:
         for key in gate.where:
             cohort = key == "class" or key.startswith("group.")
             demand(cohort, f"{place}.where", "name class or group.NAME", key)
+    if gate.metric in LATENCY_METRICS:
+        demand(gate.ratio is not None, place, "have a ratio", f"margin of {gate.metric}")
     for key, value, least in (("margin", gate.margin, 0), ("ratio", gate.ratio, 1)):
         demand(value is None or value >= least, f"{place}.{key}", f"be {least} or more", value)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness import contracts, shelf
 from harness.errors import HarnessError
 from harness.predictions import ELSEWHERE, SHIPPED, Predictions, Units
 from harness.record import Measurement, Where
-from harness.statistics.intervals import Interval, intervals
+from harness.statistics.influence import Codes, Influence
+from harness.statistics.intervals import Interval, interval
 from harness.suite import MetricSpec, Policy
 
 TORCH = "torch"
@@ -39,41 +39,28 @@ def score(predictions: Predictions, metrics: Metrics, policy: Policy) -> tuple[M
     )
 
 
-def warn(predictions: Predictions) -> tuple[dict[str, str], ...]:
-    """Doubts about the shipped model on test that no single number shows: `code` and `message`."""
-    test = predictions.select("test")
-    if len(test) < 2 or len(np.unique(test.decided, axis=0)) > 1:
-        return ()
-    [majority] = _ask([_MAJORITY], test, {})
-    answer = ", ".join(test.classes[k] for k in np.flatnonzero(test.decided[0]))
-    message = (
-        f"every test case is decided {answer or 'to have no label'!r}, and always answering the"
-        f" commonest class has accuracy {majority.value:.3f}; train longer, weigh the classes, or"
-        " choose the threshold on val"
-    )
-    return ({"code": "constant-predictor", "message": message},)
-
-
 def _overall(metrics: Metrics) -> Metrics:
     return metrics if _MAJORITY in metrics else (*metrics, _MAJORITY)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """One metric of one cohort. Called with weights it measures, as `intervals` wants it."""
+    """One metric of one cohort."""
 
     spec: MetricSpec
     metric: contracts.Metric
     cohort: Predictions
     where: Where
 
-    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.metric.measure(self.cohort, weights, **self.spec.args)
-
     @property
     def value(self) -> float:
         """NaN where undefined."""
-        return float(self(np.ones((1, len(self.cohort))))[0])
+        ones = np.ones((1, len(self.cohort)))
+        return float(self.metric.measure(self.cohort, ones, **self.spec.args)[0])
+
+    def influence(self, units: Codes) -> Influence:
+        """How much each unit moves the value, where that is defined."""
+        return contracts.influence(self.metric, self.cohort, units, self.spec.args)
 
     @property
     def need(self) -> str:
@@ -112,16 +99,18 @@ def on_test(
 def answers(
     questions: Sequence[Question], policy: Policy, few: str | None = None
 ) -> Iterator[Measurement]:
-    """A row each; questions of the same cases share their resamples. Undefined for `few`, if so."""
+    """A row each, about the same cases; undefined for `few`, if so."""
     if not questions:
         return
     units = questions[0].cohort.units(policy.interval.over)
-    if few:
-        yield from (_row(question, units, math.nan, reason=few) for question in questions)
-        return
-    found = intervals(questions, units.codes, level=policy.interval.level, over=units.over)
-    for question, interval in zip(questions, found, strict=True):
-        yield _row(question, units, question.value, interval=interval)
+    for question in questions:
+        value = math.nan if few else question.value
+        if math.isnan(value):
+            yield _row(question, units, value, reason=few)
+            continue
+        moved, bounds = question.influence(units.codes), question.metric.RANGE
+        found = interval(value, moved, bounds, level=policy.interval.level, over=units.over)
+        yield _row(question, units, value, interval=found)
 
 
 def _elsewhere(metrics: Metrics, predictions: Predictions, policy: Policy) -> Iterator[Measurement]:

@@ -90,9 +90,9 @@ def summary(shelf: str, name: str) -> str:
 def source_digest(*modules: str) -> str:
     """Of the code of `harness` modules ("models.liquid") and what they import from their shelves.
 
-    Comments, docstrings and layout do not count; of what is imported by its full name, shelves and
-    `statistics` do, steps and nouns do not, so that a step is redone for its own code and for
-    nothing else. A module that is not there (an optional exporter) adds nothing.
+    Comments, docstrings and layout do not count; of what is imported by its full name, shelves,
+    `statistics` and `guards` do, steps and nouns do not, so that a step is redone for its own code
+    and for nothing else. A module that is not there (an optional exporter) adds nothing.
     """
     seen: dict[str, str] = {}
     pending = list(modules)
@@ -100,16 +100,17 @@ def source_digest(*modules: str) -> str:
         module = pending.pop()
         file = PACKAGE / (module.replace(".", "/") + ".py")
         if module not in seen and file.is_file():
-            seen[module], imported = _code(file.read_text(encoding="utf-8"))
+            stat = file.stat()
+            seen[module], imported = _code(file, stat.st_mtime_ns, stat.st_size)
             pending += imported
     text = "\n".join(f"{module}\n{seen[module]}" for module in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=256)
-def _code(text: str) -> tuple[str, list[str]]:
-    """What counts of a module, and what it imports from shelves; many digests ask of the same."""
-    tree = ast.parse(text)
+def _code(file: Path, changed: int, size: int) -> tuple[str, list[str]]:
+    """What counts of a module, and what it imports from shelves: read once while it is the same."""
+    tree = _tree(file)
     return code(tree), list(_shelf_imports(tree))
 
 
@@ -141,6 +142,6 @@ def _shelf_imports(tree: ast.Module) -> Iterator[str]:
             path = (node.module or "").removeprefix("harness.")
             candidates = [path, *(f"{path}.{alias.name}" for alias in node.names)]
             for candidate in candidates:
-                inside = candidate.split(".")[0] in (*SHELVES, "statistics")
+                inside = candidate.split(".")[0] in (*SHELVES, "statistics", "guards")
                 if inside:
                     yield candidate

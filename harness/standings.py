@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.baselines import Entry
+from harness.contest import LEVEL, Contest, Place, Rank, ranked
 from harness.errors import HarnessError
 from harness.means import bearing
 from harness.record import Measurement, Record
@@ -23,10 +24,11 @@ class Standing:
     """One model on one dataset and device: a line of a leaderboard.
 
     `rows` are means over `seeds`, keyed as in the records; `histories` one training curve a seed,
-    a mapping an epoch (`epoch`, `train_loss`, `val_loss`, ...). `rank` is by `metric`, the suite's
-    first, of `among` that have one, and None where that is undefined. `spread` is the standard
-    deviation of `metric` between seeds, None for one seed; `cautions` what to know before the
-    accuracy is believed.
+    a mapping an epoch (`epoch`, `train_loss`, `val_loss`, ...). `metric` is the suite's first, by
+    whose value lines are ordered; `among` have one. `rank` is 1 and as many more as are
+    significantly better by it, None where it is undefined or the models were not compared, and
+    `contested` all that is known of it. `spread` is the standard deviation of `metric` between
+    seeds, None for one seed; `cautions` what to know before the accuracy is believed.
     """
 
     suite: str
@@ -42,6 +44,7 @@ class Standing:
     rank: int | None
     histories: tuple[tuple[Mapping[str, float], ...], ...] = ()
     among: int = 0
+    contested: Rank | None = None
     spread: Measurement | None = None
     cautions: tuple[str, ...] = ()
 
@@ -49,16 +52,29 @@ class Standing:
         """The test result of the shipped model, or None."""
         return next((row for row in self.rows if row.metric == metric and not row.where), None)
 
+    @property
+    def merit(self) -> float | None:
+        """The value of `metric`, signed so that more is better; None where undefined or failed."""
+        row = self.find(self.metric)
+        if row is None or row.value is None:
+            return None
+        return -row.value if row.better == "lower" else row.value
 
-def standings(entries: Iterable[Entry]) -> list[Standing]:
-    """Entries as leaderboard lines, best first within a dataset; failed records rank last."""
+
+def standings(
+    entries: Iterable[Entry], contests: Mapping[Place, Contest] | None = None
+) -> list[Standing]:
+    """Entries as lines, best value first in a dataset; no ranks where no contest is known."""
     ordered = sorted(entries, key=lambda entry: (_model(entry), int(entry.record.run["seed"])))
     models = [_standing(list(group)) for _, group in groupby(ordered, key=_model)]
-    by_dataset = sorted(models, key=lambda line: (line.suite, line.dataset, line.device))
     lines: list[Standing] = []
-    for _, group in groupby(by_dataset, key=lambda line: (line.suite, line.dataset, line.device)):
-        lines += _ranked(_of_one_kind(list(group)))
+    for place, group in groupby(sorted(models, key=_place), key=_place):
+        lines += _ranked(_of_one_kind(list(group)), (contests or {}).get(place))
     return lines
+
+
+def _place(line: Standing) -> Place:
+    return line.suite, line.dataset, line.device
 
 
 def _of_one_kind(lines: list[Standing]) -> list[Standing]:
@@ -167,23 +183,17 @@ def _mean(rows: Sequence[Measurement]) -> Measurement:
     return dataclasses.replace(rows[0], **fields)
 
 
-def _ranked(lines: Sequence[Standing]) -> list[Standing]:
-    """Equal values share a rank, as in a competition: 1, 2, 2, 4."""
-    keyed = [(_merit(line), line) for line in lines]
-    keyed.sort(key=lambda pair: (pair[0] is None, -(pair[0] or 0.0), pair[1].model))
-    merits = [merit for merit, _ in keyed]
-    among = sum(merit is not None for merit in merits)
+def _ranked(lines: Sequence[Standing], contest: Contest | None) -> list[Standing]:
+    """Best value first, by name where equal, each with its rank among those that have a value."""
+    lines = sorted(lines, key=lambda line: (line.merit is None, -(line.merit or 0.0), line.model))
+    models = [line.model for line in lines if line.merit is not None]
+    if len(models) < 2:
+        contest = Contest(metric=lines[0].metric, level=LEVEL, method="")
+    elif contest and any(line.metric != contest.metric for line in lines):
+        contest = None
+    ranks = (contest and ranked(contest, models)) or {}
+    found = [(line, ranks.get(line.model)) for line in lines]
     return [
-        dataclasses.replace(
-            line, rank=None if merit is None else merits.index(merit) + 1, among=among
-        )
-        for merit, line in keyed
+        dataclasses.replace(line, rank=r.rank if r else None, contested=r, among=len(models))
+        for line, r in found
     ]
-
-
-def _merit(line: Standing) -> float | None:
-    """The first metric, signed so that more is better; None where undefined or failed."""
-    row = line.find(line.metric)
-    if row is None or row.value is None:
-        return None
-    return -row.value if row.better == "lower" else row.value

@@ -34,7 +34,10 @@ def stale(state: store.State, digests: Mapping[str, str]) -> list[str]:
 
 def _fit(job: Job) -> Facts:
     if job.model.onnx:
-        return {"selection": {"split": "none", "rule": "a finished file"}}
+        from harness.export import selected_on
+
+        split = selected_on(Path(job.model.onnx))
+        return {"selection": {"split": split, "rule": "a finished file"}}
     if job.model.weights:
         from harness.weights import adopt_weights
 
@@ -109,23 +112,41 @@ def _described(job: Job) -> dict[str, Any]:
 
 def _predict(job: Job) -> Facts:
     from harness import predict
+    from harness.guards.batches import batch_dependence
 
-    models = {SHIPPED: predict.onnx_model(job.folder / "model.onnx")}
+    shipped, threshold = predict.onnx_model(job.folder / "model.onnx"), job.suite.policy.threshold
+    models = {SHIPPED: shipped}
     if not job.model.onnx:
         models["torch"] = predict.torch_model(job.probabilities())
     splits = [job.val, job.cases("test"), *map(job.elsewhere, job.dataset.test_on)]
-    table = predict.predict(models, splits, job.suite.policy.threshold)
-    disk.write(job.folder / "predictions.parquet", table.to_parquet())
-    return {"files": ["predictions.parquet"]}
+    files = {"predictions.parquet": predict.predict(models, splits, threshold)}
+    if job.model.build and not job.model.weights:
+        known = job.cases("train").first(predict.TRAIN_CASES)
+        files["train.parquet"] = predict.predict({SHIPPED: shipped}, [known], threshold)
+    for name, table in files.items():
+        disk.write(job.folder / name, table.to_parquet())
+    doubts = batch_dependence(shipped, job.val, threshold)
+    return {"files": [*files], "warnings": list(doubts)}
 
 
 def _score(job: Job) -> Facts:
-    from harness.score import score, warn
+    from harness.guards.every import warn
+    from harness.guards.evidence import Evidence
+    from harness.score import score
 
-    path = job.folder / "predictions.parquet"
-    predictions = Predictions.from_parquet(path.read_bytes(), str(path))
+    predictions, train = _table(job.folder / "predictions.parquet"), job.folder / "train.parquet"
     rows = score(predictions, job.suite.metrics, job.suite.policy)
-    return {"measurements": as_json(rows), "warnings": as_json(warn(predictions))}
+    evidence = Evidence.of(
+        predictions,
+        train=_table(train) if train.is_file() else None,
+        selection=store.State.open(job.folder, job.run).steps["fit"]["selection"],
+        over=job.suite.policy.interval.over,
+    )
+    return {"measurements": as_json(rows), "warnings": as_json(warn(evidence))}
+
+
+def _table(path: Path) -> Predictions:
+    return Predictions.from_parquet(path.read_bytes(), str(path))
 
 
 def _time(job: Job) -> Facts:

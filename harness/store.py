@@ -7,13 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from harness.disk import write_json
-from harness.plan import Run
+from harness.errors import HarnessError
+from harness.plan import EXTERNAL, Run
 
 
 def run_folder(runs: Path, run: Run, fit_digest: str) -> Path:
     """`runs/SUITE/DATASET/MODEL/DEVICE/sSEED[fFOLD]-DIGEST`: another fit is another folder."""
     name = f"{run.checkpoint}-{fit_digest[:8]}"
     return runs / run.suite / run.dataset / run.model / run.device / name
+
+
+def external(runs: Path, suite: str) -> dict[Run, Path]:
+    """The folders of predictions made elsewhere that have a record, by name.
+
+    Raises HarnessError where two of one name have: nobody can say which is meant.
+    """
+    found: dict[Run, Path] = {}
+    for record in sorted((runs / suite).glob(f"*/*/{EXTERNAL}/s0-*/record.json")):
+        folder = record.parent
+        dataset, model, device = folder.parts[-4:-1]
+        run = Run(suite=suite, dataset=dataset, model=model, device=device, seed=0)
+        if run in found:
+            raise HarnessError(
+                f"{run.id} must have one record, got {found[run].name} and {folder.name}; delete "
+                "one of them, or harness score again"
+            )
+        found[run] = folder
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """TOML tables into dataclasses: every key known, every type checked, every mistake one sentence."""
 
 import dataclasses
+import functools
 import math
 import tomllib
 import types
@@ -58,7 +59,7 @@ def build(cls: type[T], table: Any, place: str) -> T:
     for key in table:
         if key not in fields:
             raise HarnessError(f"{what}: unknown key {key!r}; known: {', '.join(sorted(fields))}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast(type, cls))
     values = {key: convert(hints[key], value, _at(place, key)) for key, value in table.items()}
     for name, field in fields.items():
         absent = field.default is field.default_factory is dataclasses.MISSING
@@ -68,6 +69,11 @@ def build(cls: type[T], table: Any, place: str) -> T:
         return cls(**values)
     except ValueError as error:
         raise HarnessError(f"{what}: {error}") from None
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def convert(hint: Any, value: Any, place: str) -> Any:
@@ -115,6 +121,8 @@ def _sequence(hints: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]
         raise HarnessError(f"{place} must be a list, got {value!r}")
     if hints[-1] is not Ellipsis and len(value) != len(hints):
         raise HarnessError(f"{place} must be a list of {len(hints)}, got {value!r}")
+    if hints[0] is float and all(type(item) is float for item in value):
+        return tuple(value)
     return tuple(convert(hints[0], item, f"{place}[{i}]") for i, item in enumerate(value))
 
 

@@ -31,3 +31,13 @@ def settled(found: Sequence[Trial | Verdict]) -> list[Verdict]:
         one.verdict(float(next(adjusted)), len(trials)) if isinstance(one, Trial) else one
         for one in found
     ]
+
+
+def noted(one: Trial | Verdict, changed: tuple[str, ...]) -> Trial | Verdict:
+    """With what else differs between the sides: no reason not to judge, but to be known."""
+    if isinstance(one, Verdict):
+        return dataclasses.replace(one, changed=changed)
+    decide = one.verdict
+    return dataclasses.replace(
+        one, verdict=lambda p, family: dataclasses.replace(decide(p, family), changed=changed)
+    )

@@ -21,8 +21,8 @@ from harness.record import Measurement, Record, as_json
 from harness.score import score
 from harness.standings import standings
 from harness.suite import MetricSpec, Policy, Suite
-from harness.verbs import report
-from harness.verbs._scope import Scope
+from harness.verbs import _gathered
+from harness.verbs._scope import ALL, Scope
 from harness.verbs.accept import accept
 
 RUN = Run(suite="tiny", dataset="blobs", model="small", device="cpu", seed=3)
@@ -366,8 +366,8 @@ def test_runs_and_their_accepted_records_have_the_same_lines(
     places: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places.accept(0, 2, 10)
-    monkeypatch.setattr(report, "open_scope", lambda *_: places.scope(0, 2, 10))
-    measured = report._measured("tiny", None, places.home / "runs")
+    monkeypatch.setattr(_gathered, "open_scope", lambda *_: places.scope(0, 2, 10))
+    measured, _ = _gathered.measured(["tiny"], None, places.home / "runs", ALL)
     [line], [accepted] = standings(measured), standings(places.entries())
     assert line.rows == accepted.rows
     assert line.rows[1:] == expected(0, 2, 10)

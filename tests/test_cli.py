@@ -25,7 +25,7 @@ from harness.predictions import SHIPPED, Predictions
 from harness.record import read_record
 from harness.verbs import _ending
 
-VERBS = ("list", "plan", "run", "check", "accept", "compare", "report", "doctor", "data")
+VERBS = ("list", "plan", "run", "score", "check", "accept", "compare", "report", "doctor", "data")
 RECIPE = """
 title    = "What was found here"
 suites   = ["line"]
@@ -754,7 +754,8 @@ class TestCompare:
         assert auc["effect"] > 0.5
         assert auc["ci"][0] > 0
         assert found.out.splitlines()[0].split() == [
-            *("on", "metric", "bright", "dull", "gain", "interval")
+            *("on", "metric", "bright", "dull", "gain", "interval"),
+            *("p", "adjusted", "detectable", "n", "method"),
         ]
 
     def test_folders_as_the_models_that_they_are_of(self, harness: Harness, home: Path) -> None:

@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.predictions import SHIPPED, Predictions
 from harness.record import Record, read_record
 from harness.verbs import run as verb
+from harness.verbs._against import Asked
 from harness.verbs._scope import ALL, Answer, Scope, open_scope
 from harness.verbs.accept import accept
 from harness.verbs.check import check
@@ -281,8 +282,8 @@ def refused(folder: Path, model: str) -> None:
     only = opened(folder, [model])
     with pytest.raises(HarnessError, match="accept must find a record in "):
         accept(only, folder / "baselines", allow_dirty=True)
-    with pytest.raises(HarnessError, match=f"own/lesions/{model}/cpu must be measured first"):
-        check(only, folder / "baselines")
+    [fault] = check(only, Asked(baselines=folder / "baselines")).faults
+    assert fault.message.startswith(f"own/lesions/{model}/cpu must be measured first")
     with pytest.raises(HarnessError, match="must share a dataset and seed"):
         compare(opened(folder), "cnn", "bright")
 
@@ -350,18 +351,18 @@ def test_accepted_and_checked_as_one_seed(here: Path) -> None:
     assert sorted(file.name for file in baselines.rglob("s*")) == 2 * ["s0.json"] + 2 * [
         "s0.parquet"
     ]
-    answer = check(scope, baselines)
-    assert (answer.code, [each["status"] for each in answer.data["verdicts"]]) == (0, ["ok", "ok"])
+    found = check(scope, Asked(baselines=baselines))
+    assert (found.code, [each.status for each in found.verdicts]) == (0, ["ok", "ok"])
 
 
 def test_other_folds_are_not_comparable(here: Path) -> None:
     accept(opened(here), here / "baselines", allow_dirty=True)
     write(here, "{ folds = 3, seed = 1 }")
     assert measure(here, ["bright"]).code == 0
-    answer = check(opened(here, ["bright"]), here / "baselines")
-    [verdict] = answer.data["verdicts"]
-    assert (answer.code, verdict["status"]) == (4, "not-comparable")
-    assert verdict["reason"].startswith("split differs: accepted {'by': 'subject'")
+    found = check(opened(here, ["bright"]), Asked(baselines=here / "baselines"))
+    [verdict] = found.verdicts
+    assert (found.code, verdict.status) == (4, "not-comparable")
+    assert verdict.reason.startswith("split differs: accepted {'by': 'subject'")
 
 
 def test_models_are_compared_over_all_folds(here: Path) -> None:

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from test_compare import entry, predictions
 
-from harness import strict
+from harness import gate, strict
 from harness.baselines import Entry
-from harness.compare import Difference
 from harness.errors import HarnessError
-from harness.gate import Side, decide, exit_code, verdicts
+from harness.gate import Side, exit_code
 from harness.predictions import Predictions
 from harness.record import Measurement, Verdict
 from harness.score import score
 from harness.suite import Gate, Policy, Suite
+from harness.trial import settled
 
 
 def suite(*gates: Mapping[str, Any], **policy: Any) -> Suite:
@@ -50,6 +50,11 @@ def side(table: Predictions, extra: tuple[Measurement, ...] = ()) -> Side:
     )
 
 
+def verdicts(asked: Suite, now: Side, accepted: Mapping[int, Entry]) -> list[Verdict]:
+    """Of a check of this one model."""
+    return settled(gate.verdicts(asked, now, accepted))
+
+
 GOOD, BAD = predictions(1, n=600, shift=3.0), predictions(2, n=600, shift=0.5)
 
 
@@ -67,11 +72,28 @@ def test_a_paired_difference_decides(now: Predictions, then: Predictions, status
     assert verdict.effect == pytest.approx((verdict.current or 0) - (verdict.baseline or 0))
 
 
+def test_what_else_changed_stands_beside_the_verdict() -> None:
+    def on(entry: Entry, torch: str) -> Entry:
+        about = {"packages": {"torch": torch, "numpy": "2.3.5"}, "cpu": "EPYC", "commit": torch}
+        return dataclasses.replace(
+            entry, record=dataclasses.replace(entry.record, environment=about)
+        )
+
+    now = side(GOOD)
+    entries = {0: on(now.entries[0], "2.13.0")}
+    [found] = verdicts(
+        suite(), dataclasses.replace(now, entries=entries), {0: on(measured(GOOD), "2.12.0")}
+    )
+    assert (found.status, found.changed) == ("ok", ("torch 2.12.0 -> 2.13.0",))
+    [same] = verdicts(suite(), now, {0: measured(GOOD)})
+    assert same.changed == ()
+
+
 def test_too_few_cases_are_inconclusive() -> None:
     few = np.arange(40)
     now, then = predictions(1, shift=1.0).where(few), predictions(5, shift=1.2).where(few)
-    gate = {"metric": "roc_auc", "margin": 0.01}
-    [verdict] = verdicts(suite(gate), side(now), {0: measured(then)})
+    one = {"metric": "roc_auc", "margin": 0.01}
+    [verdict] = verdicts(suite(one), side(now), {0: measured(then)})
     assert verdict.status == "inconclusive"
     assert verdict.minimum_detectable_effect is not None
     assert verdict.minimum_detectable_effect > 0.05
@@ -182,9 +204,9 @@ def size(value: float) -> tuple[Measurement, ...]:
 
 @pytest.mark.parametrize(("now", "status"), [(90, "improved"), (105, "ok"), (111, "regressed")])
 def test_sizes_are_judged_exactly(now: float, status: str) -> None:
-    gate = {"metric": "size_bytes", "ratio": 1.1}
+    one = {"metric": "size_bytes", "ratio": 1.1}
     accepted = {0: measured(GOOD, extra=size(100))}
-    [verdict] = verdicts(suite(gate), side(GOOD, extra=size(now)), accepted)
+    [verdict] = verdicts(suite(one), side(GOOD, extra=size(now)), accepted)
     assert verdict.status == status
 
 
@@ -206,31 +228,14 @@ def test_latency_is_listed_as_not_run_once_for_each_condition() -> None:
 
 
 def test_a_gate_that_selects_nothing_is_an_error() -> None:
-    gate = {"metric": "roc_auc", "margin": 0.05, "where": {"group.sex": "X"}}
+    one = {"metric": "roc_auc", "margin": 0.05, "where": {"group.sex": "X"}}
     with pytest.raises(HarnessError, match="must select a row"):
-        verdicts(suite(gate), side(GOOD), {0: measured(GOOD)})
+        verdicts(suite(one), side(GOOD), {0: measured(GOOD)})
 
 
 def test_a_gate_selects_no_cohort_or_split_that_it_does_not_name() -> None:
     found = verdicts(suite(), side(GOOD), {0: measured(GOOD)})
     assert [verdict.gate for verdict in found] == ["roc_auc"]
-
-
-@pytest.mark.parametrize(
-    ("effect", "ci", "margin", "status"),
-    [
-        (-0.10, (-0.15, -0.06), 0.05, "regressed"),
-        (-0.04, (-0.08, -0.01), 0.05, "inconclusive"),
-        (-0.02, (-0.04, -0.01), 0.05, "ok"),
-        (0.00, (-0.04, 0.04), 0.05, "ok"),
-        (0.03, (0.01, 0.06), 0.05, "improved"),
-        (-0.10, (-0.25, 0.05), 0.05, "inconclusive"),
-        (0.0, (0.0, 0.0), 0.0, "ok"),
-    ],
-)
-def test_decide(effect: float, ci: tuple[float, float], margin: float, status: str) -> None:
-    found = Difference(metric="m", a=0.5, b=0.5, effect=effect, ci=ci, error=0.02, method="")
-    assert decide(found, margin)[0] == status
 
 
 def test_the_worst_status_decides() -> None:

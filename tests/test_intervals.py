@@ -1,143 +1,111 @@
-"""Intervals: what is resampled, what is left out, and how often the truth is inside."""
+"""Intervals: textbook ones where they apply, within their bounds, and none where none is honest."""
 
-import tracemalloc
+import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest, t
 
-from harness.statistics import intervals as module
-from harness.statistics.intervals import (
-    Interval,
-    Measure,
-    intervals,
-    percentile_interval,
-    replicates,
-    resample_weights,
-)
+from harness.statistics.influence import Influence, share
+from harness.statistics.intervals import Interval, interval
 
-Array = NDArray[np.float64]
+UNIT = (0.0, 1.0)
 
 
-def mean_of(cases: Array) -> Measure:
-    """The weighted mean of a column of cases."""
-    return lambda weights: np.asarray(weights @ cases / weights.sum(axis=1))
+def bounds(found: Interval) -> tuple[float, float]:
+    assert found.ci is not None
+    return found.ci
 
 
-def bounds(interval: Interval) -> tuple[float, float]:
-    assert interval.ci is not None
-    return interval.ci
+def of_share(right: int, n: int, level: float = 0.95) -> Interval:
+    hits = np.arange(n) < right
+    return interval(right / n, share(hits, np.ones(n), np.arange(n)), UNIT, level=level, over="x")
 
 
-def test_a_drawn_cluster_brings_all_its_cases() -> None:
-    clusters = np.array([0, 1, 1, 2, 0, 3])
-    weights = resample_weights(clusters, 5_000, np.random.default_rng(0))
-    assert weights.shape == (5_000, 6)
-    firsts = weights[:, [0, 1, 3, 5]]
-    assert (weights == firsts[:, clusters]).all()
-    assert (firsts.sum(axis=1) == 4).all()
-    assert len(np.unique(firsts, axis=0)) == 35  # multisets of 4 from 4: all are drawn
-    assert firsts.mean(axis=0) == pytest.approx(1, abs=0.05)
-
-
-def test_multiplicities_are_multinomial() -> None:
-    """A case is in a resample of n with probability 1 - (1 - 1/n)^n, with variance 1 - 1/n."""
-    weights = resample_weights(np.arange(50), 4_000, np.random.default_rng(1))
-    assert (weights > 0).mean() == pytest.approx(1 - (1 - 1 / 50) ** 50, abs=0.003)
-    assert weights.var() == pytest.approx(1 - 1 / 50, abs=0.02)
-
-
-@pytest.mark.parametrize("at_once", [1, 7_000, 10**9])
-def test_pieces_change_nothing(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = np.random.default_rng(0).normal(size=60)
-    whole = resample_weights(np.arange(60), 300, np.random.default_rng(5))
-    monkeypatch.setattr(module, "_WEIGHTS_AT_ONCE", at_once)
-    values = replicates([mean_of(cases), mean_of(-cases)], np.arange(60), 300, 5)
-    assert values[0] == pytest.approx(whole @ cases / 60, rel=1e-12)
-    assert values[1] == pytest.approx(-values[0], rel=1e-12)
-
-
-def test_memory_is_bounded() -> None:
-    """Of 1,000 resamples of 20,000 cases the weights alone would take 160 MB."""
-    cases = np.ones(20_000)
-    tracemalloc.start()
-    replicates([mean_of(cases)], np.arange(20_000), 1_000, 0)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 40e6
-
-
-def test_same_seed_same_interval() -> None:
-    measure = mean_of(np.random.default_rng(0).normal(size=40))
-    first, again, other = (
-        intervals([measure], np.arange(40), level=0.9, seed=seed)[0] for seed in (0, 0, 1)
-    )
-    assert first == again
-    assert first.ci != other.ci
-
-
-def test_percentiles_leave_equal_tails() -> None:
-    values = np.random.default_rng(0).permutation(np.arange(1_001.0))
-    assert percentile_interval(values, 0.95) == pytest.approx((25, 975))
-    assert percentile_interval(values, 0.5) == pytest.approx((250, 750))
-
-
-def test_width_of_a_mean_is_the_textbooks() -> None:
-    cases = np.random.default_rng(2).normal(size=400)
-    [interval] = intervals([mean_of(cases)], np.arange(400), level=0.95, resamples=20_000)
-    low, high = bounds(interval)
-    assert high - low == pytest.approx(2 * 1.96 * cases.std() / 20, rel=0.03)
-    assert interval.level == 0.95
-    assert interval.method == "percentile bootstrap over images, 20000 resamples"
-
-
-@pytest.mark.parametrize("units", [0, 1, 2, 3])
-def test_too_few_units_have_no_interval(units: int) -> None:
-    clusters = np.repeat(np.arange(units), 10)
-    cases = np.random.default_rng(0).normal(size=len(clusters))
-    [interval] = intervals([mean_of(cases)], clusters, level=0.95, over="subject")
-    assert (interval.ci is None) == (interval.level is None) == (units < 3)
-    if units < 3:
-        assert interval.method == "no interval from fewer than 3 subjects"
-
-
-@pytest.mark.parametrize(("undefined", "left"), [(0, True), (4, True), (5, False), (100, False)])
-def test_undefined_replicates(undefined: int, left: bool) -> None:
-    """Of 100: the first few undefined, the others 1, 2, 3 ..."""
-
-    def measure(weights: Array) -> Array:
-        values = np.arange(1.0, len(weights) + 1)
-        values[:undefined] = np.nan
-        return values
-
-    [interval] = intervals([measure], np.arange(9), level=0.9, resamples=100)
-    assert interval.undefined_share == undefined / 100
-    if not left:
-        assert interval.ci is None
-        assert interval.method == f"no interval: {undefined:.1f}% of 100 resamples undefined"
+@settings(deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.8, 0.95, 0.99]))
+def test_a_share_has_wilsons_interval(right: int, wrong: int, level: float) -> None:
+    n = right + wrong
+    if n < 3:
         return
-    assert interval.ci == percentile_interval(np.arange(undefined + 1.0, 101), 0.9)
-    assert interval.method.endswith("4 of them undefined and left out") == (undefined == 4)
+    expected = binomtest(right, n).proportion_ci(level, method="wilson")
+    found = of_share(right, n, level)
+    assert bounds(found) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert found.method == "Wilson over xs"
 
 
-def coverage(per_subject: int, over_subjects: bool) -> float:
-    """How often 95 % intervals hold the true 0.8, where all images of a subject share one fate."""
-    rng = np.random.default_rng(11)
-    subjects = np.repeat(np.arange(60), per_subject)
-    clusters = subjects if over_subjects else np.arange(len(subjects))
-    inside = 0
-    for _ in range(250):
-        right = (rng.random(60) < 0.8)[subjects].astype(np.float64)
-        [interval] = intervals([mean_of(right)], clusters, level=0.95, resamples=400)
-        low, high = bounds(interval)
-        inside += low <= 0.8 <= high
-    return inside / 250
+def moved(error: float, df: float = 30, units: int = 31) -> Influence:
+    by_unit = np.full(units, error / np.sqrt(units))
+    return Influence(by_unit=by_unit, df=df, counted=units, method="jackknife")
 
 
-def test_intervals_cover() -> None:
-    assert 0.90 <= coverage(per_subject=1, over_subjects=False) <= 0.98
+@settings(deadline=None)
+@given(st.floats(0, 1), st.floats(1e-6, 0.5), st.floats(1, 200))
+def test_between_bounds_an_interval_stays_there_and_holds_the_value(
+    value: float, error: float, df: float
+) -> None:
+    low, high = bounds(interval(value, moved(error, df), UNIT, level=0.95, over="subject"))
+    assert -1e-12 <= low <= value <= high <= 1 + 1e-12
+    assert low < high
 
 
-def test_intervals_over_subjects_cover_where_those_over_images_do_not() -> None:
-    assert 0.90 <= coverage(per_subject=4, over_subjects=True) <= 0.98
-    assert coverage(per_subject=4, over_subjects=False) < 0.75
+@settings(deadline=None)
+@given(st.floats(0.01, 0.99), st.floats(0.01, 0.5))
+def test_a_scale_is_no_more_than_a_scale(value: float, error: float) -> None:
+    """From -1 to 1 as from 0 to 1."""
+    unit = bounds(interval(value, moved(error), UNIT, level=0.95, over="x"))
+    wide = bounds(interval(2 * value - 1, moved(2 * error), (-1.0, 1.0), level=0.95, over="x"))
+    assert wide == pytest.approx([2 * end - 1 for end in unit], abs=1e-9)
+
+
+def test_far_from_the_bounds_it_is_students() -> None:
+    low, high = bounds(interval(0.5, moved(0.001), UNIT, level=0.95, over="x"))
+    assert (high - low) / 2 == pytest.approx(t.ppf(0.975, 30) * 0.001, rel=1e-3)
+
+
+def test_above_one_bound_it_is_symmetric_in_the_logarithm() -> None:
+    low, high = bounds(interval(0.4, moved(0.2), (0.0, math.inf), level=0.95, over="x"))
+    assert low * high == pytest.approx(0.16)
+    assert math.log(high / 0.4) == pytest.approx(t.ppf(0.975, 30) * 0.5)
+
+
+def test_without_bounds_it_is_symmetric() -> None:
+    low, high = bounds(interval(-7.0, moved(1.0), (-math.inf, math.inf), level=0.9, over="x"))
+    assert (low + high) / 2 == pytest.approx(-7)
+    assert high + 7 == pytest.approx(t.ppf(0.95, 30))
+
+
+def test_without_scatter_between_the_bounds_there_is_nothing_to_be_unsure_of() -> None:
+    """The area under the curve of a constant score is 0.5 of any cases."""
+    found = interval(0.5, moved(0.0), UNIT, level=0.95, over="x")
+    assert found.ci == (0.5, 0.5)
+
+
+def test_at_a_bound_as_many_units_count_as_bear_on_it() -> None:
+    """An area of 1 from 5 subjects of the rarer class is not as sure as one from 50."""
+    few = bounds(interval(1.0, moved(0.0, df=4), UNIT, level=0.95, over="subject"))
+    many = bounds(interval(1.0, moved(0.0, df=49), UNIT, level=0.95, over="subject"))
+    assert few[0] < many[0] < 1 == few[1] == many[1]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (moved(0.1, units=2), "fewer than 3 subjects"),
+        (moved(math.nan), "a class has fewer than two subjects"),
+        (moved(0.1, df=0), "a class has fewer than two subjects"),
+    ],
+)
+def test_none_where_none_is_honest(found: Influence, reason: str) -> None:
+    nothing = interval(0.5, found, UNIT, level=0.95, over="subject")
+    assert nothing.ci is None
+    assert nothing.level is None
+    assert reason in nothing.method
+
+
+def test_none_where_all_agree_and_no_bound_says_how_sure_that_is() -> None:
+    nothing = interval(0.0, moved(0.0), (0.0, math.inf), level=0.95, over="subject")
+    assert nothing.ci is None
+    assert nothing.method == "no interval where all subjects agree"

@@ -20,7 +20,7 @@ from harness.contracts import kinds
 from harness.errors import HarnessError
 from harness.predictions import SHIPPED, Predictions, decide
 from harness.samples import Kind
-from harness.statistics.intervals import replicates, resample_weights
+from harness.statistics.resampling import replicates, resample_weights
 
 METRICS = shelf.names("metrics")
 EXACT = partial(pytest.approx, rel=1e-12, abs=1e-12)

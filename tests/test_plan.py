@@ -175,6 +175,7 @@ def test_another_version_makes_these_steps_stale(
     distribution: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, installed = digests(), importlib.metadata.distributions
+    monkeypatch.setattr(plan, "_versions", plan._versions.__wrapped__)  # without its memory
 
     def renewed(*, name: str) -> list[Any]:
         found = list(installed(name=name))

@@ -21,16 +21,20 @@ import pytest
 from standings import board, invented, quality, record, run, score, standing, undefined
 
 from harness import shelf
+from harness.across import across
+from harness.baselines import Entry
+from harness.contest import Contest, Pair
 from harness.errors import HarnessError
 from harness.published import Data, Result, Source, beside
 from harness.record import Measurement
 from harness.report import Board, Recipe, pages, read_recipe, render
 from harness.report._blocks import NOTHING
 from harness.report._labels import Box, place
-from harness.report._numbers import interval, number, size
+from harness.report._numbers import chance, interval, number, size
+from harness.report._ranking import diagram
 from harness.report._svg import Scale
 from harness.rules import LATENCY_METRICS
-from harness.standings import Standing
+from harness.standings import Standing, standings
 from harness.verbs.report import report
 
 HOME = Path(__file__).parent.parent
@@ -313,6 +317,169 @@ def test_an_overview_has_a_mean_only_where_every_dataset_has_a_value() -> None:
     assert "over its datasets" not in render(recipe("leaderboard"), board(lines[:2]), "md")
 
 
+# Ranks by tests
+
+
+def ladder(*models: str) -> list[Standing]:
+    """The first is better than the last; what stands between is told from neither."""
+    ends = {models[0], models[-1]}
+    pairs = [
+        Pair(
+            a=a,
+            b=b,
+            seeds=1,
+            effect=0.1,
+            error=0.01,
+            ci=(0.08, 0.12),
+            p=1e-9 if {a, b} == ends else 0.3,
+        )
+        for a, b in itertools.combinations(models, 2)
+    ]
+    contest = Contest(metric="roc_auc", level=0.95, method="by image, n = 9", pairs=tuple(pairs))
+    rows = [score("roc_auc", 0.9 - index / 99, 9) for index in range(len(models))]
+    records = [
+        record(run("liquid3d", "adrenal", model, 0), [row])
+        for model, row in zip(models, rows, strict=True)
+    ]
+    entries = [Entry(record=each, probability=None, history=()) for each in records]
+    return standings(entries, {("liquid3d", "adrenal", "cpu"): contest})
+
+
+def test_ranks_are_shared_and_letters_say_who_is_told_from_whom() -> None:
+    text = render(recipe("leaderboard"), board(ladder("a", "b", "c")), "md")
+    lines = table(text, "adrenal")
+    assert [(line["Rank"], line["Model"]) for line in lines] == [
+        ("1 (a)", "a"),
+        ("1 (ab)", "b"),
+        ("2 (b)", "c"),
+    ]
+    told = "1 of 3 pairs of 3 models is told apart by ROC AUC (by image, n = 9, Holm over all pairs"
+    assert told in text
+    assert "the best would still look 0.006 better than it is" in text
+    alike = render(recipe("leaderboard"), board(ladder("a", "b")[:1]), "md")
+    assert "1 of 1 pair of 2 models is told apart" in alike
+
+
+def test_a_page_of_a_model_has_each_rival_with_gain_p_and_word() -> None:
+    site = pages(recipe("leaderboard"), board(ladder("a", "b", "c")))
+    rows = {}
+    for name in "abc":
+        reader = Reader(site[f"demo/liquid3d-{name}.html"])
+        assert reader.faults == []
+        assert "of 3" in "".join(reader.text)
+        rows[name] = [[cell.value for cell in row] for row in reader.rows[-2:]]
+    assert rows["a"] == [
+        ["b", "+0.100", "0.600", "not told apart"],
+        ["c", "+0.100", "< 0.001", "better"],
+    ]
+    assert rows["c"] == [
+        ["a", "-0.100", "< 0.001", "worse"],
+        ["b", "-0.100", "0.600", "not told apart"],
+    ]
+
+
+def test_models_that_nothing_compares_are_not_ranked_and_that_is_said() -> None:
+    entries = [
+        Entry(record=line.records[0], probability=None, history=()) for line in ladder("a", "b")
+    ]
+    text = render(recipe("leaderboard"), board(standings(entries)), "md")
+    assert "Not ranked: nothing here compares these models on the same cases" in text
+    assert "Rank" not in table(text, "adrenal")[0]
+    alone = render(recipe("leaderboard"), board(standings(entries[:1])), "md")
+    assert "Not ranked" not in alone
+    assert table(alone, "adrenal")[0]["Rank"] == "1"
+
+
+def over_datasets(datasets: int, models: int = 5, lost: str = "") -> list[Standing]:
+    """The first model is the best everywhere, the others take turns; one lacks its last value."""
+    dice = random.Random(0)
+    lines = []
+    for index in range(datasets):
+        for model in (f"m{digit}" for digit in range(models)):
+            if model == lost and index == datasets - 1:
+                continue
+            value = 0.9 if model == "m0" else 0.7 + dice.uniform(0, 0.1)
+            line = one(score("roc_auc", value, 9), model=model)
+            lines.append(dataclasses.replace(line, dataset=f"set{index:02}"))
+    return lines
+
+
+def test_critical_differences_are_drawn_where_there_are_datasets_enough() -> None:
+    board_of = board(over_datasets(10, 6, lost="m5"))
+    text = render(recipe("leaderboard"), board_of, "html")
+    assert Reader(text).faults == []
+    words = html.unescape("".join(Reader(text).text))
+    assert "4 of 10 pairs of 5 models are told apart by Wilcoxon's signed ranks" in words
+    assert "over 10 datasets, with Holm over all pairs at 5 %" in words
+    assert "Left out, for want of a value on every dataset: m5." in words
+    [drawing] = re.findall(r'<svg [^>]*class="wide".*?</svg>', text, re.S)
+    assert len(re.findall(r'class="bar"', drawing)) == 1
+    named = re.findall(r'class="called">(m\d)<', drawing)
+    assert sorted(named) == ["m0", "m1", "m2", "m3", "m4"]
+    assert re.search(r"m0: 1\.00; .*are not told apart", drawing)
+    rows = table(render(recipe("leaderboard"), board_of, "md"), "liquid3d over its datasets")
+    assert (rows[0]["Model"], rows[0]["Mean rank ↓"]) == ("m0", "1.000 (a)")
+    assert all(row["Mean rank ↓"].endswith(" (b)") for row in rows[1:5])
+    assert rows[5]["Model"] == "m5"
+
+
+def test_a_few_datasets_are_a_sentence_and_no_drawing() -> None:
+    text = render(recipe("leaderboard"), board(over_datasets(4)), "html")
+    words = html.unescape("".join(Reader(text).text))
+    assert "On 4 datasets no two of 5 models can be told apart, whatever their values" in words
+    assert "need 9 datasets at least" in words
+    assert 'class="wide"' not in text
+    assert "Friedman" not in words
+    alone = board(over_datasets(4)).model("liquid3d", "m1")
+    page = render(recipe("leaderboard"), alone, "html", back=("..", "Back"))
+    assert "can be told apart" not in page
+
+
+@pytest.mark.parametrize("models", [2, 3, 12, 31])
+def test_the_names_of_a_critical_difference_diagram_are_apart_and_inside(models: int) -> None:
+    tested = across({f"model-{m}": [m + 0.1 * d for d in range(16)] for m in range(models)})
+    assert tested is not None
+    drawing = diagram("Critical differences", tested)
+    inside = str(drawing.inside)
+    spots = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" class="called"', inside
+    )
+    assert len(set(spots)) == len(spots) == models
+    for x, y, anchor in spots:
+        room = float(x) if anchor == "end" else drawing.width - float(x)
+        assert room > 7 * len("model-30")
+        assert 40 < float(y) < drawing.height
+    for side in ("start", "end"):
+        rows = sorted(float(y) for _, y, anchor in spots if anchor == side)
+        assert all(b - a >= 15 for a, b in itertools.pairwise(rows))
+
+
+def test_a_bar_reaches_from_its_first_model_to_its_last_and_touches_no_other() -> None:
+    dice = random.Random(1)
+    values = {
+        f"m{model}": [0.6 * model + dice.gauss(0, 1) for _ in range(20)] for model in range(9)
+    }
+    tested = across(values)
+    assert tested is not None
+    assert len(tested.bars) > 2
+    inside = str(diagram("Critical differences", tested).inside)
+    leads = re.findall(
+        r'<polyline points="([\d.]+),[^>]+class="lead"></polyline>'
+        r"<text[^>]+>[\d.]+</text><text[^>]+>(m\d)<",
+        inside,
+    )
+    at = {model: float(x) for x, model in leads}
+    assert sorted(at, key=lambda model: at[model]) == list(tested.models)
+    drawn = re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="(\d+)"[^>]+class="bar"', inside)
+    spans = [(float(start), float(stop), y) for start, stop, y in drawn]
+    assert len(spans) == len(tested.bars)
+    for (start, stop, _), bar in zip(spans, tested.bars, strict=True):
+        assert 0 < at[bar[0]] - start < 6
+        assert 0 < stop - at[bar[-1]] < 6
+    for one, other in itertools.combinations(spans, 2):
+        assert one[2] != other[2] or one[1] + 5 < other[0]
+
+
 @pytest.mark.parametrize("to", ["html", "md"])
 def test_the_positive_class_of_two_is_told(to: str) -> None:
     line = one(score("roc_auc", 0.8, 9))
@@ -550,6 +717,15 @@ def test_numbers_read_as_people_write_them(row: Measurement, text: str) -> None:
     assert number(row) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0505, "0.0505"), (0.0495, "0.0495"), (0.3, "0.300"), (0.0009, "< 0.001"), (0.0, "< 0.001")],
+)
+def test_a_p_value_tells_its_side_of_five_percent(value: float, text: str) -> None:
+    assert chance(value) == text
+    assert chance(value, "p") == f"p {text}" if "<" in text else f"p = {text}"
+
+
 def test_bytes_carry_into_the_next_unit() -> None:
     assert [size(value) for value in (512, 999_900, 3_371_000)] == ["512 B", "1 MB", "3.37 MB"]
 
@@ -662,14 +838,14 @@ def test_a_browser_finds_no_overflow_no_small_text_and_no_error(
     assert seen[frame]["errors"] == []
 
 
-def test_a_header_sorts_best_first_then_worst_first_and_blanks_last(
+def test_the_header_of_the_order_turns_it_round_and_back_and_blanks_stay_last(
     seen: dict[str, dict[str, object]],
 ) -> None:
     first = next(line for line in invented() if line.suite == "liquid3d")
     lines = [line for line in invented() if line.dataset == first.dataset]
     values = [line.rows[0].value for line in lines if line.rows]
     best = [str(value) for value in sorted(value for value in values if value is not None)][::-1]
-    assert seen["desk"]["orders"] == [["descending", [*best, ""]], ["ascending", [*best[::-1], ""]]]
+    assert seen["desk"]["orders"] == [["ascending", [*best[::-1], ""]], ["descending", [*best, ""]]]
     assert seen["desk"]["focus"] == 0
 
 

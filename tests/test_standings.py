@@ -1,8 +1,7 @@
-"""Spread and cautions of a line, and the overview of a suite, against plain arithmetic."""
+"""Spread, cautions, place and rank of a line, against plain arithmetic."""
 
-import dataclasses
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from standings import record, run, score, undefined
 
 from harness.baselines import Entry
-from harness.overview import overviews
+from harness.contest import Contest, Pair
 from harness.record import Measurement
 from harness.standings import Standing, standings
 
@@ -78,21 +77,81 @@ def test_a_failed_seed_is_none_of_the_spread() -> None:
     assert standings([failed])[0].spread is None
 
 
-def test_a_line_knows_how_many_it_was_ranked_among() -> None:
-    found = standings(
-        [
-            entry(score("roc_auc", 0.8, 9), model="a"),
-            entry(score("roc_auc", 0.7, 9), model="b"),
-            entry(undefined("roc_auc", "needs cases"), model="c"),
-            entry(model="d", status="failed", error="loss"),
-        ]
-    )
+PLACE = ("liquid3d", "adrenal", "cpu")
+
+
+def against(a: str, b: str, effect: float, p: float, metric: str = "roc_auc") -> Contest:
+    """Of two models."""
+    pair = Pair(a=a, b=b, seeds=1, effect=effect, error=0.01, ci=(effect - 1, effect + 1), p=p)
+    return Contest(metric=metric, level=0.95, method="m", pairs=(pair,))
+
+
+def two(**about: Any) -> list[Entry]:
+    """Two models with a value, one whose value is undefined, and one that failed."""
+    return [
+        entry(score("roc_auc", 0.8, 9), model="a", **about),
+        entry(score("roc_auc", 0.7, 9), model="b", **about),
+        entry(undefined("roc_auc", "needs cases"), model="c", **about),
+        entry(model="d", status="failed", error="loss", **about),
+    ]
+
+
+@pytest.mark.parametrize(("p", "second"), [(0.001, 2), (0.2, 1)])
+def test_lines_are_in_order_of_value_and_ranked_by_tests(p: float, second: int) -> None:
+    """Those without a value are neither ranked nor anybody's rival."""
+    found = standings(two(), {PLACE: against("b", "a", -0.1, p)})
     assert [(line.model, line.rank, line.among) for line in found] == [
         ("a", 1, 2),
-        ("b", 2, 2),
+        ("b", second, 2),
         ("c", None, 2),
         ("d", None, 2),
     ]
+    first = found[0].contested
+    assert first is not None
+    [rival] = first.rivals
+    assert (rival.model, rival.effect, rival.p) == ("b", 0.1, p)
+    assert found[2].contested is found[3].contested is None
+
+
+def test_a_better_value_with_a_worse_rank_keeps_its_line() -> None:
+    """The seeds that both have may say another thing than the means over all."""
+    found = standings(two(), {PLACE: against("b", "a", 0.1, 0.001)})
+    assert [(line.model, line.rank) for line in found[:2]] == [("a", 2), ("b", 1)]
+
+
+@pytest.mark.parametrize(
+    "contests",
+    [
+        None,
+        {},
+        {("liquid3d", "adrenal", "cuda"): against("a", "b", 0.1, 0.001)},
+        {PLACE: against("a", "x", 0.1, 0.001)},
+        {PLACE: against("a", "b", 0.1, 0.001, metric="f1")},
+    ],
+    ids=["none", "of no dataset", "of another device", "of other models", "by another metric"],
+)
+def test_models_that_were_not_compared_have_no_rank(contests: Any) -> None:
+    found = standings(two(), contests)
+    assert [(line.model, line.rank, line.among) for line in found] == [
+        (model, None, 2) for model in "abcd"
+    ]
+    assert all(line.contested is None for line in found)
+
+
+def test_one_model_alone_is_the_first() -> None:
+    [line] = standings([entry(score("roc_auc", 0.8, 9))])
+    assert (line.rank, line.among) == (1, 1)
+    [failed] = standings([entry(status="failed", error="loss")])
+    assert (failed.rank, failed.among) == (None, 0)
+
+
+def test_merit_is_signed_so_that_more_is_better() -> None:
+    rows = [score("brier", value, 9, better="lower") for value in (0.3, 0.1)]
+    entries = [
+        entry(row, model=model, run={"metrics": ["brier"]})
+        for row, model in zip(rows, "ab", strict=True)
+    ]
+    assert [(line.model, line.merit) for line in standings(entries)] == [("b", -0.1), ("a", -0.3)]
 
 
 @pytest.mark.parametrize(
@@ -138,72 +197,3 @@ def test_without_accuracy_or_majority_rate_nothing_is_told() -> None:
         assert line.cautions == ()
     [line] = standings([entry(status="failed", error="loss")])
     assert line.cautions == ()
-
-
-VALUES = st.dictionaries(
-    st.tuples(st.sampled_from("abcd"), st.sampled_from(["x", "y", "z"])),
-    st.integers(0, 5).map(lambda tenth: tenth / 10),
-    min_size=1,
-)
-
-
-@given(VALUES)
-def test_an_overview_is_the_mean_and_the_mean_rank_over_all_datasets(
-    values: dict[tuple[str, str], float],
-) -> None:
-    datasets = sorted({dataset for _, dataset in values})
-    found = overviews(
-        standings(
-            [
-                entry(score("roc_auc", value, 9), model=model, dataset=dataset)
-                for (model, dataset), value in values.items()
-            ]
-        )
-    )
-    if len(datasets) == 1:
-        assert found == []
-        return
-    [overview] = found
-    assert overview.datasets == tuple(datasets)
-    assert {line.model for line in overview.lines} == {model for model, _ in values}
-    for line in overview.lines:
-        own = {dataset: values.get((line.model, dataset)) for dataset in datasets}
-        assert [row and row.value for row in line.rows] == list(own.values())
-        known = [value for value in own.values() if value is not None]
-        better = [
-            1 + sum(other > mine for (_, where), other in values.items() if where == dataset)
-            for dataset, mine in own.items()
-            if mine is not None
-        ]
-        whole = len(known) == len(datasets)
-        assert line.mean.value == (pytest.approx(fmean(known)) if whole else None)
-        assert line.rank.value == (pytest.approx(fmean(better)) if whole else None)
-        assert whole or line.mean.reason == f"known of {len(known)} of {len(datasets)} datasets"
-    ranks = [line.rank.value for line in overview.lines]
-    known_ranks = [rank for rank in ranks if rank is not None]
-    assert ranks == sorted(known_ranks) + [None] * (len(ranks) - len(known_ranks))
-
-
-def test_suites_and_devices_are_apart() -> None:
-    entries = [
-        entry(score("roc_auc", 0.8, 9), dataset=dataset, run={"suite": suite, "device": device})
-        for suite in ("one", "two")
-        for dataset in ("x", "y")
-        for device in ("cpu", "cuda")
-    ]
-    found = overviews(standings(entries))
-    assert [(each.suite, each.device) for each in found] == [
-        ("one", "cpu"),
-        ("one", "cuda"),
-        ("two", "cpu"),
-        ("two", "cuda"),
-    ]
-
-
-def test_values_of_two_metrics_have_no_mean() -> None:
-    by_auc = standings([entry(score("roc_auc", 0.8, 9), score("f1", 0.5, 9), dataset="x")])
-    by_f1 = [dataclasses.replace(line, dataset="y", metric="f1") for line in by_auc]
-    [overview] = overviews([*by_auc, *by_f1])
-    [line] = overview.lines
-    assert line.rows[1] is None
-    assert line.mean.value is line.rank.value is None

@@ -151,6 +151,7 @@ gates=[{ metric = "f1", margin = 1 }] -> gates[0]: unknown metric 'f1'
 gates=[{ metric = "roc_auc" }] -> gates[0] must have either margin or ratio, got {'margin': None
 gates=[{ metric = "roc_auc", margin = 1, ratio = 1 }] -> gates[0] must have either margin or ratio
 gates=[{ metric = "roc_auc", ratio = 2 }] -> gates[0] must have a margin, got 'ratio of roc_auc'
+gates=[{ metric = "latency_p50", margin = 2 }] -> gates[0] must have a ratio, got 'margin of
 gates=[{ metric = "roc_auc", margin = -1 }] -> gates[0].margin must be 0 or more, got -1.0
 gates=[{ metric = "size_bytes", ratio = 0 }] -> gates[0].ratio must be 1 or more, got 0.0
 gates=[{ metric = "f1", where = { batch = 1 } }] -> gates[0].where.batch must be a text, got 1

@@ -21,7 +21,7 @@ from harness import plan, reading
 from harness.predictions import Predictions
 
 HOME = Path(__file__).parent.parent
-NAMES = ("own-data", "own-model", "external-validation")
+NAMES = ("own-data", "own-model", "external-validation", "predictions")
 BLOCK = re.compile(
     r"(?:^(?P<more>Append to )?`(?P<file>[\w/.-]+)`:\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,

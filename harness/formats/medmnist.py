@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import shelf
-from harness.datasets import medmnist
+from harness import shelf, truth
 from harness.disk import write as write_file
 from harness.errors import HarnessError
 from harness.predict import widen
 from harness.predictions import SHIPPED, Predictions, decide
 from harness.samples import Samples
-from harness.suite import Dataset, Suite
+from harness.suite import Suite
 
 NAME = re.compile(
     r"(?P<flag>[a-z0-9]+)(_(?P<size>\d+))?_(?P<split>train|val|test)"
@@ -30,20 +29,44 @@ FIGURES = {"AUC": "roc_auc", "ACC": "accuracy"}
 ROUNDING = 0.0005 + 1e-9  # the figures of a name have three decimals
 
 
+def sniff(path: Path) -> bool:
+    """Whether a file has a standard name."""
+    return NAME.fullmatch(path.name) is not None
+
+
+def datasets(path: Path, suite: Suite) -> list[str]:
+    """The datasets of the suite that a file can be of, by its name.
+
+    Raises HarnessError where the name is not of this form, or of none of them.
+    """
+    told = _named(path)
+    args = {"flag": told["flag"], "size": int(told["size"] or 28)}
+    ours = {name: each for name, each in suite.datasets.items() if each.load == "medmnist"}
+    asked = {name: {"size": 28, **each.args} for name, each in ours.items()}
+    found = [name for name, each in asked.items() if each == args]
+    if not found:
+        known = ", ".join(f"{a['flag']} at {a['size']}" for a in asked.values()) or "no MedMNIST"
+        raise HarnessError(
+            f"{path.name} must be of data of suite {suite.name}, which has {known}, "
+            f"got {args['flag']} at {args['size']}"
+        )
+    return found
+
+
 def read(path: Path, suite: Suite, root: Path | None) -> Predictions:
     """The cases of the file in the order of the data, decided by the suite's threshold.
 
     Raises HarnessError where the name is not of this form or names data that the suite does not
-    have, where rows are not one a case and in order, where scores are no probabilities, and where
-    the figures of the name are not those of the scores.
+    have, where the data is not here, where rows are not one a case and in order, where scores are
+    no probabilities, and where the figures of the name are not those of the scores.
     """
-    told = NAME.fullmatch(path.name)
-    if told is None:
-        wanted = "FLAG_SPLIT_[AUC]0.000_[ACC]0.000@RUN.csv"
-        raise HarnessError(f"the name of a MedMNIST file must be {wanted}, got {path.name}")
-    flag, size = told["flag"], int(told["size"] or 28)
-    _require(suite, {"flag": flag, "size": size}, path)
-    cases = medmnist.load(told["split"], root, flag=flag, size=size)
+    dataset, told = suite.datasets[datasets(path, suite)[0]], _named(path)
+    if (reason := truth.absent(dataset, root)) is not None:
+        raise HarnessError(
+            f"{path.name} must be joined to the labels of its data, and {reason}; name its folder "
+            "by --data, or bring it by harness data fetch"
+        )
+    cases = truth.cases(dataset, told["split"], root)
     scores = _scores(path, cases)
     for figure, metric in FIGURES.items():
         found = _figure(metric, _table(scores, cases, 0.5))
@@ -75,19 +98,12 @@ def write(predictions: Predictions, folder: Path, *, flag: str, run: str, size: 
     return path
 
 
-def _require(suite: Suite, args: dict[str, object], path: Path) -> None:
-    """The suite must ask for these data: its policy and gates are about them."""
-    asked = [{"size": 28, **each.args} for each in suite.datasets.values() if _ours(each)]
-    if args not in asked:
-        flags = ", ".join(f"{each['flag']} at {each['size']}" for each in asked) or "no MedMNIST"
-        raise HarnessError(
-            f"{path.name} must be of data of suite {suite.name}, which has {flags}, "
-            f"got {args['flag']} at {args['size']}"
-        )
-
-
-def _ours(dataset: Dataset) -> bool:
-    return dataset.load == "medmnist"
+def _named(path: Path) -> re.Match[str]:
+    told = NAME.fullmatch(path.name)
+    if told is None:
+        wanted = "FLAG_SPLIT_[AUC]0.000_[ACC]0.000@RUN.csv"
+        raise HarnessError(f"the name of a MedMNIST file must be {wanted}, got {path.name}")
+    return told
 
 
 def _scores(path: Path, cases: Samples) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.predictions import Predictions
+from harness.statistics.influence import Codes, Influence, pooled, share
 
 Array = NDArray[np.float64]
 
@@ -58,3 +59,13 @@ def ratio(part: Array, whole: Array) -> Array:
 def weighted_mean(cases: NDArray[np.generic], weights: Array) -> Array:
     """Mean of (n,) cases: (resamples, n) weights -> (resamples,), NaN without weight."""
     return ratio(weights @ cases.astype(np.float64), weights.sum(axis=1))
+
+
+def mean_influence(cases: NDArray[np.generic], units: Codes) -> Influence:
+    """Of the plain mean of (n,) cases, by unit."""
+    return share(cases, np.ones(len(cases)), units)
+
+
+def macro_influence(predictions: Predictions, of_class: Callable[[int], Influence]) -> Influence:
+    """Of the mean of a one-against-rest metric over `positives`."""
+    return pooled([of_class(k) for k in positives(predictions)])

@@ -4,11 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics._counts import macro, ratio
+from harness.metrics._ranks import calls
 from harness.predictions import Predictions
 
 TASKS = ("classify",)
 UNIT = "1"
 BETTER = "higher"
+RANGE = (0.0, 1.0)
 NEEDS = "cases of every class"
 PER_CLASS = True
 
@@ -28,20 +30,9 @@ def _area(
     positive: NDArray[np.bool_], score: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The step sum over distinct scores, not interpolated (Davis and Goadrich, 2006)."""
-    order = np.argsort(-score)
-    rank, at = -score[order], np.flatnonzero(positive[order])
-    weights = weights.take(order, axis=1)
-    found = weights.take(at, axis=1)
-    hits = _up_to(found, rank[at], rank[at])
-    calls = _up_to(weights, rank, rank[at])
-    precision = np.divide(hits, calls, out=np.zeros_like(hits), where=calls > 0)
-    area = ratio(np.einsum("rp,rp->r", found, precision), found.sum(axis=1))
-    return np.where(weights @ ~positive[order] > 0, area, np.nan)
-
-
-def _up_to(
-    weights: NDArray[np.float64], rank: NDArray[np.float64], wanted: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Weight of the cases up to each `wanted` rank, (resamples, wanted); `rank` is ascending."""
-    last = np.searchsorted(rank, wanted, side="right") - 1
-    return np.cumsum(weights, axis=1).take(last, axis=1)
+    called, right = calls(positive.tobytes(), score.tobytes())
+    found = right @ weights.T
+    hits, all_called = np.cumsum(found, axis=0), np.cumsum(called @ weights.T, axis=0)
+    precision = np.divide(hits, all_called, out=np.zeros_like(hits), where=all_called > 0)
+    area = ratio(np.einsum("gr,gr->r", found, precision), found.sum(axis=0))
+    return np.where(weights @ ~positive > 0, area, np.nan)

@@ -11,6 +11,7 @@ TASKS = ("classify",)
 KINDS = ("nominal", "ordinal")
 UNIT = "1"
 BETTER = "higher"
+RANGE = (-1.0, 1.0)
 NEEDS = "truth and decisions that are not all of one class"
 PER_CLASS = False
 

@@ -9,6 +9,7 @@ from harness.predictions import Predictions
 TASKS = ("classify",)
 UNIT = "1"
 BETTER = "higher"
+RANGE = (0.0, 1.0)
 NEEDS = "positive cases or decisions (of every class, if more than two)"
 PER_CLASS = True
 

@@ -12,6 +12,7 @@ from harness.predictions import Predictions
 TASKS = ("classify",)
 UNIT = "1"
 BETTER = None
+RANGE = (0.0, 1.0)
 NEEDS = "at least one case"
 PER_CLASS = False
 

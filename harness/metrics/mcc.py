@@ -10,6 +10,7 @@ TASKS = ("classify",)
 KINDS = ("nominal", "ordinal")
 UNIT = "1"
 BETTER = "higher"
+RANGE = (-1.0, 1.0)
 NEEDS = "cases of at least two classes"
 PER_CLASS = False
 

@@ -3,12 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics._counts import macro, ratio
+from harness.metrics._counts import macro, macro_influence, ratio
+from harness.metrics._ranks import rivals
 from harness.predictions import Predictions
+from harness.statistics import delong
+from harness.statistics.influence import Codes, Influence
 
 TASKS = ("classify",)
 UNIT = "1"
 BETTER = "higher"
+RANGE = (0.0, 1.0)
 NEEDS = "cases of every class"
 PER_CLASS = True
 
@@ -24,21 +28,20 @@ def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[n
     )
 
 
+def influence(predictions: Predictions, units: Codes) -> Influence:
+    """Of `measure`, by unit of the (n,) codes `units`."""
+    truth, score = predictions.truth, predictions.probability
+    return macro_influence(
+        predictions, lambda k: delong.area(truth[:, k], score[:, k], units).influence
+    )
+
+
 def _area(
     positive: NDArray[np.bool_], score: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The Mann-Whitney statistic over its largest value (Hanley and McNeil, 1982).
-
-    Negatives are sorted once; of each resample the weight of those below a positive is then read
-    off one cumulative sum.
-    """
-    negative = np.flatnonzero(~positive)
-    negative = negative[np.argsort(score[negative])]
-    rank, wanted = score[negative], score[positive]
-    rivals = np.zeros((len(weights), len(negative) + 1))
-    np.cumsum(weights.take(negative, axis=1), axis=1, out=rivals[:, 1:])
-    below = rivals.take(np.searchsorted(rank, wanted, side="left"), axis=1)
-    below += rivals.take(np.searchsorted(rank, wanted, side="right"), axis=1)
-    found = weights.take(np.flatnonzero(positive), axis=1)
-    wins = np.einsum("rp,rp->r", found, below) / 2
-    return ratio(wins, found.sum(axis=1) * rivals[:, -1])
+    """The Mann-Whitney statistic over its largest value (Hanley and McNeil, 1982)."""
+    against, wanted = rivals(positive.tobytes(), score.tobytes())
+    beaten = np.cumsum(against @ weights.T, axis=0)
+    found = wanted @ weights.T
+    wins = np.einsum("gr,gr->r", found, beaten[:-1])
+    return ratio(wins, found.sum(axis=0) * beaten[-1])

@@ -97,7 +97,10 @@ class Table:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A drawing: the inside of an SVG, the words that replace it, and a note below it."""
+    """A drawing: the inside of an SVG, the words that replace it, and a note below it.
+
+    One that is `wide` keeps its size on a narrow screen, and scrolls in its own box.
+    """
 
     caption: str
     title: str
@@ -106,6 +109,7 @@ class Figure:
     height: int
     inside: str
     note: str = ""
+    wide: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,14 @@ def ratio(value: float) -> str:
     return f"{value:.1e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
 
 
+def chance(value: float, name: str = "") -> str:
+    """A p value, `p = 0.0124` where it has a name, with digits to tell its side of 5 %."""
+    if value < 0.001:
+        return f"{name} < 0.001".strip()
+    text = f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
+    return f"{name} = {text}" if name else text
+
+
 def significant(value: float) -> str:
     """About three significant digits, thousands separated."""
     size_of = abs(value)

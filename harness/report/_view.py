@@ -20,7 +20,7 @@ NO_LINKS: Links = {}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The standings of one dataset on one device, best first, those without a rank last.
+    """The standings of one dataset on one device, in their order: best value first.
 
     `published` are results that others report of the same data.
     """
@@ -179,13 +179,12 @@ class View:
 def _group(members: Sequence[Standing], published: Sequence[Beside]) -> Group:
     first = members[0]
     place = (first.suite, first.dataset, first.device)
-    ranked = sorted(members, key=lambda standing: (standing.rank is None, standing.rank or 0))
     return Group(
         suite=first.suite,
         dataset=first.dataset,
         device=first.device,
         metric=first.metric,
-        standings=tuple(ranked),
+        standings=tuple(members),
         published=tuple(b for b in published if (b.suite, b.dataset, b.device) == place),
     )
 

@@ -23,7 +23,7 @@ _WORDS = {
     ),
     "calibration_slope": ("Cal. slope", "1 is calibrated; below 1 is overconfident."),
     "calibration_intercept": ("Cal. intercept", "0 is calibrated; above 0 is too low a risk."),
-    "mean_rank": ("Mean rank", "Mean over datasets of a model's place among those measured."),
+    "mean_rank": ("Mean rank", "Mean over datasets of a model's place by value."),
     "majority_rate": ("Majority rate", "Accuracy of always giving the most frequent answer."),
     "parameters_trainable": ("Parameters", "Numbers that training may change."),
     "parameters_total": ("All parameters", "Trainable, frozen and masks together."),

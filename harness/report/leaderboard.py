@@ -3,7 +3,7 @@
 import dataclasses
 
 from harness.record import Measurement, Where
-from harness.report import _beside, _cells, _numbers, _overview, _words
+from harness.report import _beside, _cells, _numbers, _overview, _ranks, _words
 from harness.report._blocks import MODEL, Cell, Column
 from harness.report._view import Group, Line, View, find, joined, quality, served_one_by_one
 from harness.standings import Standing
@@ -12,9 +12,9 @@ _LEAD = (
     "Quality is measured on the test split with the exported ONNX file, and is the mean over the "
     "seeds shown. Brackets and bars are intervals; on a bar the dot is the mean, a tick is a seed, "
     "and the dashed line is what the most frequent answer, given always, would score. "
-    "Where intervals overlap, the order may be luck."
+    "Lines are in order of value, which may be luck; a rank is 1 and as many more as models are "
+    "better in a paired test."
 )
-_RANK = Column(label="Rank", explain="By the first metric; equals share a rank.", order="ascending")
 _SEEDS = Column(label="Seeds", explain="Checkpoints, and the ranking metric of each.")
 _SPREAD = Column(
     label="Spread", explain="Standard deviation of the ranking metric between seeds, n - 1."
@@ -35,7 +35,7 @@ def _dataset(view: View, group: Group) -> str:
     first, accuracy = metrics[:1], [row for row in metrics[1:] if row.metric == "accuracy"]
     lines = [
         {
-            _RANK: _rank(standing, view.alone),
+            _ranks.RANK: _ranks.cell(standing, view.alone),
             MODEL: _name(view, standing, badged="accuracy" not in shown),
             **_scores(group, standing, first),
             _SEEDS: _seeds(standing),
@@ -49,12 +49,9 @@ def _dataset(view: View, group: Group) -> str:
     ]
     label, foot = f"Leaderboard of {group.dataset}", _majority(group, metrics)
     table = view.table(label, lines, foot, filtered=True)
-    return joined(view.paragraph(_conditions(group)), table)
-
-
-def _rank(standing: Standing, alone: bool) -> Cell:
-    cell = _cells.count(standing.rank)
-    return dataclasses.replace(cell, detail=f"of {standing.among}") if alone else cell
+    told = view.paragraph(_ranks.told(group))
+    beside = [_ranks.rivals(view, standing) for standing in group.standings if view.alone]
+    return joined(view.paragraph(_conditions(group)), told, table, *beside)
 
 
 def _name(view: View, standing: Standing, badged: bool) -> Cell:
@@ -79,11 +76,18 @@ def _scores(group: Group, standing: Standing, metrics: list[Measurement]) -> dic
     published, judged = group.beside(standing), {m for row in group.published for m in row.places}
     cells: dict[Column, Cell] = {}
     for row in metrics:
-        cells[_cells.column(row)] = _quality(standing, row.metric)
+        cells[_ordered(group, row)] = _quality(standing, row.metric)
         if row.metric in judged:
             column = _beside.column(row.metric)
             cells[column] = _beside.cell(published, row.metric, named=True)
     return cells
+
+
+def _ordered(group: Group, row: Measurement) -> Column:
+    """The column of a metric; lines are in order of the first."""
+    column = _cells.column(row)
+    first = row.metric == group.metric
+    return dataclasses.replace(column, order=column.first_order) if first else column
 
 
 def _quality(standing: Standing, metric: str) -> Cell:
@@ -122,7 +126,7 @@ def _majority(group: Group, metrics: list[Measurement]) -> list[Line]:
     if known is None or accuracy is None:
         return []
     name = _cells.text("most frequent answer")
-    return [{MODEL: name, _cells.column(accuracy): _cells.measured(known)}]
+    return [{MODEL: name, _ordered(group, accuracy): _cells.measured(known)}]
 
 
 def _conditions(group: Group) -> str:

@@ -1,21 +1,19 @@
-"""Confidence intervals by resampling, of many measures of the same cases at once."""
+"""Confidence intervals of a metric from its influence by unit; docs/intervals.md compares them."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import math
 
-import numpy as np
-from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]
 
-RESAMPLES = 2_000
-MOST_UNDEFINED = 0.05
-"""Share of undefined replicates from which the rest no longer stand for all."""
+from harness.statistics.influence import Influence
+
 FEWEST_UNITS = 3
-_WEIGHTS_AT_ONCE = 2**18
-_FEWEST_AT_ONCE = 32
 
-Array = NDArray[np.float64]
-Measure = Callable[[Array], Array]
-"""(resamples, n) case weights -> (resamples,) values, NaN where undefined."""
+TINY = 1e-15
+"""No share is as near to a bound, and no variance as small, but by rounding."""
+
+Range = tuple[float, float]
+"""The least and the greatest value that a metric can have; either may be infinite."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,74 +23,70 @@ class Interval:
     ci: tuple[float, float] | None = None
     level: float | None = None
     method: str
-    undefined_share: float = 0.0
 
 
-def intervals(
-    measures: Sequence[Measure],
-    clusters: NDArray[np.int64],
-    *,
-    level: float,
-    over: str = "image",
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> list[Interval]:
-    """A percentile bootstrap interval of each measure, all of them from the same resamples.
+def interval(
+    value: float, influence: Influence, bounds: Range, *, level: float, over: str
+) -> Interval:
+    """Of one value with its influence by unit; `over` names the units.
 
-    clusters: (n,) the unit of each case as a code 0, 1, ...; units are resampled, and `over` names
-    them. With fewer than three units, or 5 % of undefined replicates, there is no interval.
+    Within two bounds the score interval of Wilson (1927), its n being what the variance is worth,
+    so that it neither leaves the bounds nor shrinks to nothing at them; above one bound symmetric
+    in the logarithm; else symmetric. Quantiles are Student's, or the normal ones for a binomial.
     """
-    units = len(np.unique(clusters))
+    units = len(influence.by_unit)
     if units < FEWEST_UNITS:
-        nothing = Interval(method=f"no interval from fewer than {FEWEST_UNITS} {over}s")
-        return [nothing] * len(measures)
-    method = f"percentile bootstrap over {over}s, {resamples} resamples"
-    values = replicates(measures, clusters, resamples, seed)
-    return [_interval(row, level, method) for row in values]
+        return Interval(method=f"no interval from fewer than {FEWEST_UNITS} {over}s")
+    if not (math.isfinite(influence.error) and influence.df >= 1):
+        return Interval(method=f"no interval where a class has fewer than two {over}s")
+    low, high = bounds
+    quantile = _quantile(influence, (1 + level) / 2)
+    if math.isfinite(low) and math.isfinite(high):
+        ci = _score(value, influence, bounds, quantile)
+    elif math.isfinite(low) and value > low and influence.error > 0:
+        factor = math.exp(quantile * influence.error / (value - low))
+        ci = low + (value - low) / factor, low + (value - low) * factor
+    elif influence.error > 0:
+        ci = value - quantile * influence.error, value + quantile * influence.error
+    else:
+        return Interval(method=f"no interval where all {over}s agree")
+    return Interval(ci=ci, level=level, method=_named(influence, bounds, over))
 
 
-def replicates(
-    measures: Sequence[Measure], clusters: NDArray[np.int64], resamples: int, seed: int
-) -> Array:
-    """(measures, resamples) values. Weights are made in pieces of a few MB, never all at once."""
-    rng = np.random.default_rng(seed)
-    values = np.empty((len(measures), resamples))
-    step = max(_FEWEST_AT_ONCE, _WEIGHTS_AT_ONCE // len(clusters))
-    for start in range(0, resamples, step):
-        piece = values[:, start : start + step]
-        weights = resample_weights(clusters, piece.shape[1], rng)
-        for row, measure in zip(piece, measures, strict=True):
-            row[:] = measure(weights)
-    return values
+def _quantile(influence: Influence, probability: float) -> float:
+    if influence.binomial:
+        return float(ndtri(probability))
+    return float(stdtrit(influence.df, probability))
 
 
-def resample_weights(
-    clusters: NDArray[np.int64], resamples: int, rng: np.random.Generator
-) -> Array:
-    """How often each case is in each resample, (resamples, n).
+def _score(
+    value: float, influence: Influence, bounds: Range, quantile: float
+) -> tuple[float, float]:
+    """Wilson's interval of a share that has this variance, on the scale of the bounds.
 
-    As many clusters as there are, drawn with replacement; every case of a drawn cluster counts.
-    Successive calls with one `rng` give the rows that one larger call would.
+    At a bound a variance of 0 says nothing: its n is then the number of units that count; elsewhere
+    it says that there is nothing to be unsure of. No estimate is worth less than one unit.
     """
-    units = int(clusters.max()) + 1
-    drawn = rng.integers(units, size=(resamples, units))
-    drawn += units * np.arange(resamples)[:, None]
-    times = np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units)
-    return times.astype(np.float64).take(clusters, axis=1)
+    low, width = bounds[0], bounds[1] - bounds[0]
+    share, variance = (value - low) / width, (influence.error / width) ** 2
+    inner = max(share * (1 - share), 0.0)
+    if influence.binomial or inner < TINY:
+        n = influence.df + 1
+    elif variance < TINY:
+        return value, value
+    else:
+        n = max(inner / variance, 1.0)
+    square = quantile**2
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    half = quantile / (1 + square / n) * math.sqrt(inner / n + square / (4 * n**2))
+    ends = min(middle - half, share), max(middle + half, share)
+    return low + width * ends[0], low + width * ends[1]
 
 
-def percentile_interval(values: Array, level: float) -> tuple[float, float]:
-    """The central `level` of replicates (Efron, 1979), quantiles interpolated linearly."""
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _interval(values: Array, level: float, method: str) -> Interval:
-    undefined = np.isnan(values)
-    share = float(undefined.mean())
-    if share >= MOST_UNDEFINED:
-        reason = f"no interval: {share:.1%} of {len(values)} resamples undefined"
-        return Interval(method=reason, undefined_share=share)
-    left_out = f", {undefined.sum()} of them undefined and left out" if share else ""
-    ci = percentile_interval(values[~undefined], level)
-    return Interval(ci=ci, level=level, method=method + left_out, undefined_share=share)
+def _named(influence: Influence, bounds: Range, over: str) -> str:
+    if influence.binomial:
+        return f"Wilson over {over}s"
+    shape = {2: "score interval", 1: "interval of the logarithm"}.get(
+        sum(map(math.isfinite, bounds)), "interval"
+    )
+    return f"{shape} over {over}s, {influence.method}, t with {influence.df:g} df"

@@ -1,4 +1,4 @@
-"""Many tests at once: p values adjusted so that the family, or the list of finds, keeps its level."""
+"""Many tests at once: p values adjusted for the family, or for the list of finds."""
 
 from collections.abc import Sequence
 

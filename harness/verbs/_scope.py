@@ -1,12 +1,13 @@
 """What a verb of the command line is about, and what it answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness import plan, reading, store
-from harness.plan import Run, Selection
+from harness.errors import HarnessError
+from harness.plan import EXTERNAL, Run, Selection
 from harness.record import Record, read_record
 from harness.suite import Suite
 
@@ -28,7 +29,8 @@ class Answer:
 class Scope:
     """The selected Runs of a suite, their digests, and where their folders are.
 
-    `asked` is the suite as the user named it.
+    `asked` is the suite as the user named it. `external` are the folders of predictions made
+    elsewhere.
     """
 
     asked: str
@@ -37,6 +39,7 @@ class Scope:
     place: Path
     runs: tuple[Run, ...]
     known: dict[Run, dict[str, str]] = field(default_factory=dict)
+    external: Mapping[Run, Path] = field(default_factory=dict)
 
     def digests(self, run: Run) -> dict[str, str]:
         """Found out once. Raises HarnessError where the data or a named file is missing."""
@@ -45,7 +48,10 @@ class Scope:
         return self.known[run]
 
     def folder(self, run: Run) -> Path:
-        """Only the folder whose fit digest is the plan's."""
+        """Only the folder whose fit digest is the plan's, or that of predictions made elsewhere."""
+        if run.device == EXTERNAL:
+            nowhere = store.run_folder(self.place, run, "absent")
+            return self.external.get(run, nowhere)
         return store.run_folder(self.place, run, self.digests(run)["fit"])
 
     def record(self, run: Run) -> Record | None:
@@ -66,14 +72,40 @@ def open_scope(
     root: Path | None,
     place: Path,
     *,
-    sets: Sequence[str] = (),
+    sets: Sequence[str] | None = None,
     smoke: bool = False,
+    baselines: Path | None = None,
 ) -> Scope:
-    """Read the suite and expand the selection."""
-    suite = reading.load(name, sets, smoke)
+    """Read the suite and expand the selection.
+
+    Without `sets`, which verbs have that plan or run, it has the predictions made elsewhere too:
+    those in `place`, and those accepted in `baselines`. Their device is `external`, which is
+    selected unless others are named.
+    """
+    suite = reading.load(name, sets or (), smoke)
     datasets, models, seeds, devices = (tuple(each or ()) for each in globs)
-    selection = Selection(
-        datasets=datasets, models=models, seeds=seeds, devices=devices or ("auto",)
-    )
-    runs = tuple(plan.expand(suite, selection))
-    return Scope(asked=name, suite=suite, root=root, place=place, runs=runs)
+    folders: dict[Run, Path] = {}
+    beside: list[Run] = []
+    if sets is None and (not devices or EXTERNAL in devices):
+        folders, beside = _external(suite.name, place, baselines)
+        devices = tuple(each for each in devices or ("auto",) if each != EXTERNAL)
+    else:
+        devices = devices or ("auto",)
+    selection = Selection(datasets=datasets, models=models, seeds=seeds, devices=devices)
+    runs = tuple(plan.expand(suite, selection, beside))
+    if not runs:
+        raise HarnessError(
+            f"the selection must have a Run, got no predictions made elsewhere of it in {place}; "
+            f"harness score {name} --predictions FILE"
+        )
+    return Scope(asked=name, suite=suite, root=root, place=place, runs=runs, external=folders)
+
+
+def _external(suite: str, place: Path, baselines: Path | None) -> tuple[dict[Run, Path], list[Run]]:
+    """The folders that are there, and those Runs with the ones that are accepted only."""
+    folders = store.external(place, suite)
+    if baselines is None:
+        return folders, list(folders)
+    from harness.baselines import external
+
+    return folders, list(dict.fromkeys([*folders, *external(baselines, suite)]))

@@ -1,0 +1,1 @@
+"""Doubts about a model that no single number shows; docs/guards.md says how sure each is."""

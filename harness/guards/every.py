@@ -1,0 +1,37 @@
+"""All guards of a scored model, in order, and which of them explain others."""
+
+from harness.guards import decisions, gaps, prevalence, provenance, scores
+from harness.guards.evidence import Doubt, Evidence, Guard
+
+GUARDS: tuple[Guard, ...] = (
+    provenance.chosen_on_test,
+    provenance.fewer_cases,
+    decisions.constant_predictor,
+    scores.below_chance,
+    scores.not_probabilities,
+    decisions.not_above_majority,
+    prevalence.shifted_prevalence,
+    gaps.train_test_gap,
+    gaps.val_test_gap,
+)
+EXPLAINS = {
+    "constant-predictor": {"not-above-majority", "not-probabilities", "shifted-prevalence"},
+    "below-chance": {
+        "not-above-majority",
+        "shifted-prevalence",
+        "train-test-gap",
+        "val-test-gap",
+    },
+    "not-probabilities": {"shifted-prevalence"},
+}
+"""Where the first is said, the others would say it again."""
+OF_A_FOLD = ("batch-dependence", "train-test-gap")
+"""Doubts about one checkpoint, which joined test cases of several cannot show."""
+
+
+def warn(evidence: Evidence) -> tuple[Doubt, ...]:
+    """Doubts about the shipped model, the gravest first; none that another of them explains."""
+    found = [each for guard in GUARDS for each in guard(evidence)]
+    said = {each["code"] for each in found}
+    explained = {code for cause in said for code in EXPLAINS.get(cause, set())}
+    return tuple(each for each in found if each["code"] not in explained)

@@ -1,0 +1,69 @@
+"""Warnings that bear on a check: those of the records that it read, and of audits of their data."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.record import Verdict
+from harness.rules import LATENCY_METRICS
+from harness.verbs._checked import Doubt
+from harness.verbs._scope import Scope
+from harness.verbs._sides import Measured
+
+MACHINE = ("unsteady-latency", "noisy-latency", "backend-skipped")
+"""Warnings about where was measured: under --strict they fail where a latency gate was judged."""
+LEAK = "leak"
+"""How the code of an audit's fault begins that fails under --strict."""
+
+
+def of_records(
+    sides: Sequence[Measured], verdicts: Sequence[Verdict], *, strict: bool
+) -> list[Doubt]:
+    """Every warning of every record that was judged; with `strict` they fail, but for MACHINE."""
+    timed = {v.subject for v in verdicts if is_latency(v.gate) and v.effect is not None}
+    return [
+        Doubt(
+            subject=side.subject,
+            what=f"s{seed}",
+            code=warning["code"],
+            message=warning["message"],
+            fails=strict and (warning["code"] not in MACHINE or side.subject in timed),
+        )
+        for side in sides
+        for seed, entry in side.side.entries.items()
+        for warning in entry.record.warnings
+    ]
+
+
+def of_audits(scope: Scope, *, strict: bool) -> Iterator[Doubt]:
+    """What `runs/SUITE/DATASET/audit.json` says: `faults`, each a code and a message.
+
+    Where there is none, nothing. Raises HarnessError for one that is broken.
+    """
+    for dataset in dict.fromkeys(run.dataset for run in scope.runs):
+        path = scope.place / scope.suite.name / dataset / "audit.json"
+        for code, message in _faults(path) if path.is_file() else ():
+            yield Doubt(
+                subject=f"{scope.suite.name}/{dataset}",
+                what="audit",
+                code=code,
+                message=message,
+                fails=strict and code.startswith(LEAK),
+            )
+
+
+def is_latency(gate: str) -> bool:
+    """Whether the gate of this name, `latency_p50[batch=1]`, is about time."""
+    return gate.partition("[")[0] in LATENCY_METRICS
+
+
+def _faults(path: Path) -> list[tuple[str, str]]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["faults"]
+        return [(str(fault["code"]), str(fault["message"])) for fault in found]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise HarnessError(
+            f"{path} must be an audit with faults, got {reason}; audit again or delete it"
+        ) from None
