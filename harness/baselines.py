@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import means
-from harness.disk import read_table, write, write_json
+from harness.disk import column, read_table, write, write_json
 from harness.errors import HarnessError
 from harness.plan import EXTERNAL, Run
 from harness.predictions import Predictions
@@ -90,7 +90,7 @@ def read(path: Path) -> Entry:
     beside = path.with_suffix(".parquet")
     try:
         table = read_table(beside.read_bytes())
-        columns = [table[name].to_numpy() for name in table.column_names if name != "case"]
+        columns = [column(table, name) for name in table.column_names if name != "case"]
         curve = json.loads((table.schema.metadata or {})[HISTORY.encode()])
         probability = np.stack(columns, axis=1)
         return Entry(record=record, probability=probability, history=tuple(curve))

@@ -58,16 +58,18 @@ class Difference:
         """The standard error were a worse than b by `drop`, 0 or more.
 
         Between two bounds a variance goes with (value - low)(high - value), as that of a share
-        does; the correlation stays. Else the error is that of now.
+        does, and the correlation stays; a share at a bound is worth the units that bear on it.
+        Else the error is that of now.
         """
         low, high = self.bounds
-        if not (math.isfinite(low) and math.isfinite(high)) or self.error == 0:
+        if not (math.isfinite(low) and math.isfinite(high)):
             return self.error
-        room = (self.b - low) * (high - self.b)
-        lower = max(self.b - self.better * drop, low) if self.better > 0 else self.b + drop
-        scale = math.sqrt(max((lower - low) * (high - lower), 0.0) / room) if room > 0 else 1.0
-        a, b = self.errors[1] * scale, self.errors[1]
-        return math.sqrt(max(a * a + b * b - 2 * self.correlation * a * b, 0.0))
+        lower = min(max(self.b - self.better * drop, low), high)
+        room, error = (self.b - low) * (high - self.b), self.errors[1]
+        worth = room / error**2 if room > 0 and error > 0 else self.df + 1
+        dropped = math.sqrt((lower - low) * (high - lower) / worth)
+        both = dropped**2 + error**2 - 2 * self.correlation * dropped * error
+        return math.sqrt(max(both, 0.0))
 
     def detectable(self, margin: float, level: float) -> float | None:
         """The drop that a gate with this margin calls a regression with 80 % probability.

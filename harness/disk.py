@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.errors import HarnessError
 
 try:
@@ -123,16 +126,18 @@ def read_table(data: bytes) -> Any:
 
 
 def column(table: Any, name: str) -> NDArray[Any]:
-    """A column of an Arrow table as (n,), text as objects; without pandas, which Arrow would import.
+    """A column of an Arrow table as (n,), text as objects; pandas, which Arrow asks, stays out.
 
     Raises KeyError where there is none.
     """
     import pyarrow as pa
 
     found = table[name].combine_chunks()
-    numeric = pa.types.is_integer(found.type) or pa.types.is_floating(found.type)
-    if numeric and not found.null_count:
-        values = np.frombuffer(found.buffers()[1], dtype=str(found.type).replace("double", "f8"))
+    kinds = {"i": pa.types.is_signed_integer, "u": pa.types.is_unsigned_integer}
+    kinds["f"] = pa.types.is_floating
+    kind = next((letter for letter, of in kinds.items() if of(found.type)), None)
+    if kind and len(found) and not found.null_count:
+        values = np.frombuffer(found.buffers()[1], dtype=f"{kind}{found.type.bit_width // 8}")
         return values[found.offset : found.offset + len(found)].copy()
     if pa.types.is_string(found.type):
         return np.array(found.to_pylist(), dtype=object)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.disk import read_table
+from harness.disk import column, read_table
 from harness.errors import HarnessError
 from harness.samples import Kind
 
@@ -154,7 +154,7 @@ class Predictions:
             about = table.schema.metadata or {}
             classes = tuple(json.loads(about[CLASSES.encode()]))
             kind = about.get(KIND.encode(), b"nominal").decode()
-            columns = {key: table[key].to_numpy() for key in table.column_names}
+            columns = {key: column(table, key) for key in table.column_names}
             labels = len(classes) if kind == "multilabel" else 0
             return cls(
                 classes=classes,

@@ -7,7 +7,7 @@ from typing import Any
 import line
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 from test_compare import predictions
 
 from harness.compare import Difference, difference
@@ -19,7 +19,7 @@ from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.suite import Interval, MetricSpec
 from harness.verbs import compare as module
 from harness.verbs._scope import Answer, Scope
-from harness.verbs._versus import ADJUSTED, Row, answer
+from harness.verbs._versus import ADJUSTED, Adjust, Row, answer
 from harness.verbs.compare import compare
 
 TESTS: tuple[Test, ...] = ("default", "bootstrap", "permutation", "mcnemar")
@@ -205,13 +205,19 @@ def test_it_is_the_adjusted_p_that_tells_models_apart() -> None:
 def test_words_say_who_is_better_and_what_it_would_take() -> None:
     said = answer("ours", "theirs", rows(), "holm", 0.05)
     first, second = said.data["conclusion"]
-    told = "At a level of 0.05 (Holm over 2): ours is better by roc_auc on here."
-    assert first == told
-    assert second.startswith("Not told apart: accuracy on here; a difference of 0.")
+    assert first == "At a level of 0.05 (Holm over 2): ours is better by roc_auc."
+    assert second.startswith("Not told apart: accuracy; 0.")
     [needed] = [each["needed"] for each in said.data["differences"] if "needed" in each]
-    assert f"needs about {needed:,} images." in second
+    assert second.endswith(f", as found, needs about {needed:,} images.")
     assert said.text.splitlines()[-2:] == said.data["conclusion"]
     assert said.text.splitlines()[3].split("  ")[-1].endswith("it needs positive cases")
+
+
+def test_places_are_named_where_there_are_several() -> None:
+    near = found("accuracy", predictions(1, n=300, shift=3.0), predictions(2, n=300), p=0.001)
+    places = [Row(on=on, metric="m", found=near) for on in ("here", "there", "beyond")]
+    [first] = answer("a", "b", places, "holm", 0.05).data["conclusion"]
+    assert first.endswith("a is better by m on here, m on there and m on beyond.")
 
 
 def test_the_worse_side_is_named_too() -> None:
@@ -219,21 +225,51 @@ def test_the_worse_side_is_named_too() -> None:
     [sentence] = answer("a", "b", [Row(on="x", metric="auc", found=lost)], "none", 0.05).data[
         "conclusion"
     ]
-    assert sentence == "At a level of 0.05 (each test alone): b is better by auc on x."
+    assert sentence == "At a level of 0.05 (each test alone): b is better by auc."
 
 
-def test_the_n_that_is_needed_grows_with_the_square_of_what_is_lacking() -> None:
+def needed(each: Difference, adjust: Adjust, among: int) -> int:
+    """Of one difference that may be chance, told beside others like it."""
+    many = [Row(on=str(k), metric="m", found=each) for k in range(among)]
+    found: int = answer("a", "b", many, adjust, 0.05).data["differences"][0]["needed"]
+    return found
+
+
+def test_the_n_that_is_needed_has_the_power_that_is_said() -> None:
+    """By the normal distribution: Holm's first of ten tests is held to a tenth of the level."""
     chance = found("accuracy", predictions(2, n=300), predictions(3, n=300))
+    cases: list[tuple[Adjust, int, float]] = [("none", 10, 0.05), ("holm", 10, 0.005)]
+    for adjust, among, level in cases:
+        n = needed(chance, adjust, among)
+        error = chance.error * np.sqrt(chance.n / n)
+        power = norm.sf(norm.isf(level / 2) - abs(chance.effect) / error)
+        assert power == pytest.approx(0.8, abs=0.001)
     half = dataclasses.replace(chance, effect=chance.effect / 2)
-    needed = []
-    for each in (chance, half):
-        data = answer("a", "b", [Row(on="x", metric="m", found=each)], "holm", 0.05).data
-        [row] = data["differences"]
-        detectable = row["minimum_detectable_effect"]
-        needed.append(row["needed"])
-        assert row["needed"] == pytest.approx(row["n"] * (detectable / each.effect) ** 2, abs=1)
-        assert detectable > abs(each.effect)
-    assert needed[1] == pytest.approx(4 * needed[0], abs=4)
+    assert needed(half, "holm", 1) == pytest.approx(4 * needed(chance, "holm", 1), abs=4)
+
+
+def test_what_would_have_been_seen_is_more_where_more_is_tested() -> None:
+    chance = found("accuracy", predictions(2, n=300), predictions(3, n=300))
+    seen = []
+    for among in (1, 10):
+        many = [Row(on=str(k), metric="m", found=chance) for k in range(among)]
+        [first, *_] = answer("a", "b", many, "holm", 0.05).data["differences"]
+        seen.append(first["minimum_detectable_effect"])
+        assert seen[-1] == chance.detectable(0.0, 0.05 / among / 2)
+    assert seen[0] < seen[1]
+
+
+def test_a_side_that_never_errs_does_not_say_what_would_have_been_seen() -> None:
+    """Of a specificity of 1 the error is 0, which is no promise to see the smallest drop."""
+    a, sure = predictions(2, n=300), predictions(1, n=300)
+    never = np.where(sure.y_true == 0, 0, sure.decision)
+    sure = dataclasses.replace(sure, decision=never)
+    for sides in ((a, sure), (sure, a)):
+        each = found("specificity", *sides, p=0.3)
+        assert 0.0 in each.errors
+        said = answer("a", "b", [Row(on="x", metric="m", found=each)], "holm", 0.05)
+        assert "minimum_detectable_effect" not in said.data["differences"][0]
+        assert "would have been seen" not in said.text
 
 
 def test_nothing_is_promised_of_models_that_never_differ() -> None:
@@ -241,8 +277,8 @@ def test_nothing_is_promised_of_models_that_never_differ() -> None:
     [first, second] = answer(
         "a", "b", [Row(on="x", metric="m", found=found("accuracy", table, table))], "holm", 0.05
     ).data["conclusion"]
-    assert first == "At a level of 0.05 (Holm over 1) nothing tells a and b apart."
-    assert second == "Not told apart: m on x."
+    assert first == "At a level of 0.05 (Holm over 1): nothing tells a and b apart."
+    assert second == "Not told apart: m."
 
 
 def test_with_nothing_tested_there_is_a_table_and_no_sentence() -> None:

@@ -137,6 +137,10 @@ def test_the_error_at_a_drop_is_that_of_a_worse_model() -> None:
     found = difference(0.0)
     assert found.error_at(0.0) == pytest.approx(0.02)
     assert found.error_at(0.2) > found.error_at(0.1) > found.error_at(0.0)
+    perfect = difference(-0.02, b=1.0, errors=(0.01, 0.0), correlation=0.0)
+    assert perfect.error_at(0.0) == 0
+    assert perfect.error_at(0.1) == pytest.approx(np.sqrt(0.09 / 300))
+    assert (perfect.detectable(0.05, 0.01) or 0) > 0.06
     loss = difference(0.0, better=-1.0, bounds=(0.0, float("inf")))
     assert loss.error_at(0.3) == 0.02
 

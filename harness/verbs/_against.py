@@ -53,17 +53,17 @@ def elsewhere(scope: Scope, option: str, folder: Path) -> None:
 def of_base(place: Path, runs: Iterable[Run]) -> dict[int, Path]:
     """Seed -> folder of each of `runs` below another revision's folder of Runs, where it has one.
 
-    The fit digest may be another one there, so a seed must have one folder. Raises HarnessError
-    where it has several.
+    The fit digest may be another one there, so a checkpoint must have one folder. Raises
+    HarnessError where it has several.
     """
     found: dict[int, Path] = {}
     for run in runs:
         model = place / run.suite / run.dataset / run.model / run.device
-        several = sorted(file.parent for file in model.glob(f"s{run.seed}-*/record.json"))
+        several = sorted(file.parent for file in model.glob(f"{run.checkpoint}-*/record.json"))
         if len(several) > 1:
             names = ", ".join(folder.name for folder in several)
             raise HarnessError(
-                f"{model} must hold one Run of seed {run.seed}, got {names}; "
+                f"{model} must hold one Run of {run.checkpoint}, got {names}; "
                 "name a folder that one revision alone was run into"
             )
         if several:

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri  # type: ignore[import-untyped]
 
 from harness.compare import Difference
 from harness.record import as_json
 from harness.statistics.multiplicity import benjamini_hochberg, holm
+from harness.statistics.power import POWER
 from harness.text import columns
 from harness.verbs._scope import Answer
 
@@ -35,36 +37,49 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A row that was tested; `p` is adjusted for all of them, `level` is what it must be below."""
+    """A row that was tested; `p` is adjusted for all of them, `level` is what it must be below.
+
+    `alone` is the level that suffices for one test, whatever the others say: of Holm's, a share.
+    """
 
     row: Row
     found: Difference
     p: float
     level: float
+    alone: float
 
     @property
     def apart(self) -> bool:
+        """Whether this difference is more than chance."""
         return self.p < self.level
 
     @property
     def detectable(self) -> float | None:
-        """The drop that this one test, two-sided, would have seen with 80 % probability."""
-        return self.found.detectable(0.0, self.level / 2)
+        """The drop that would have been seen with 80 % probability; None where none can be named.
+
+        Such as where a side never errs, and so says nothing of how it would scatter if it did.
+        """
+        return self.found.detectable(0.0, self.alone / 2) if all(self.found.errors) else None
 
     @property
     def needed(self) -> int | None:
-        """How many units would show an effect like this; None where that cannot be said."""
-        if self.apart or self.detectable is None or not self.found.effect:
+        """How many units would show an effect like this with 80 % probability, its error being
+        that of now over the root of n; None where that cannot be said.
+        """
+        if self.apart or not self.found.effect:
             return None
-        return math.ceil(self.found.n * (self.detectable / self.found.effect) ** 2)
+        reach = ndtri(1 - self.alone / 2) + ndtri(POWER)
+        needed = math.ceil(self.found.n * (reach * self.found.error / self.found.effect) ** 2)
+        return needed if needed > self.found.n else None
 
 
 def answer(a: str, b: str, rows: Sequence[Row], adjust: Adjust, level: float) -> Answer:
     """A table of all rows, sentences on those tested, and all of it as data."""
     tested = [(row, row.found) for row in rows if isinstance(row.found, Difference)]
     adjusted = ADJUSTED[adjust]([found.p for _, found in tested])
+    alone = level / len(tested) if adjust == "holm" and tested else level
     lines = {
-        id(row): Line(row=row, found=found, p=float(p), level=level)
+        id(row): Line(row=row, found=found, p=float(p), level=level, alone=alone)
         for (row, found), p in zip(tested, adjusted, strict=True)
     }
     cells = [_cells(row, lines.get(id(row))) for row in rows]
@@ -111,33 +126,31 @@ def _told(a: str, b: str, lines: Sequence[Line], adjust: Adjust) -> list[str]:
     """Sentences: who is better by what, and what it would take to see more."""
     if not lines:
         return []
-    over = "each test alone" if adjust == "none" else f"{adjust.capitalize()} over {len(lines)}"
+    places = len({line.row.on for line in lines}) > 1
+    names = {
+        id(line): f"{line.row.metric} on {line.row.on}" if places else line.row.metric
+        for line in lines
+    }
+    over = "each test alone" if adjust == "none" else f"{adjust.title()} over {len(lines)}"
     found = [
-        f"{better} is better by {_listed([_place(line) for line in wins])}."
+        f"{better} is better by {_listed([names[id(line)] for line in wins])}."
         for better, side in ((a, 1.0), (b, -1.0))
         if (wins := [line for line in lines if line.apart and line.found.effect * side > 0])
     ]
-    level = f"At a level of {lines[0].level:.2g} ({over})"
-    open_ = [line for line in lines if not line.apart]
-    if len(open_) == len(lines):
-        return [f"{level} nothing tells {a} and {b} apart.", *map(_lacking, open_)]
-    return [f"{level}: {' '.join(found)}", *map(_lacking, open_)]
+    said = " ".join(found) or f"nothing tells {a} and {b} apart."
+    lacking = [_lacking(names[id(line)], line) for line in lines if not line.apart]
+    return [f"At a level of {lines[0].level:.2g} ({over}): {said}", *lacking]
 
 
-def _lacking(line: Line) -> str:
+def _lacking(name: str, line: Line) -> str:
     """Of a difference that may be chance: what would have been seen, and what n would show this."""
-    detectable, said = line.detectable, f"Not told apart: {_place(line)}"
-    if detectable is None:
-        return f"{said}."
-    said += f"; a difference of {detectable:.3g} would have been seen with 80 % probability"
-    if line.needed is None:
-        return f"{said}."
-    effect, over = abs(line.found.effect), line.found.over
-    return f"{said}, and one of {effect:.2g} needs about {line.needed:,} {over}s."
-
-
-def _place(line: Line) -> str:
-    return f"{line.row.metric} on {line.row.on}"
+    said = []
+    if line.detectable is not None:
+        said.append(f"; {line.detectable:.2g} would have been seen with 80 % probability")
+    if line.needed is not None:
+        effect, over = abs(line.found.effect), line.found.over
+        said.append(f"; {effect:.2g}, as found, needs about {line.needed:,} {over}s")
+    return f"Not told apart: {name}{''.join(said)}."
 
 
 def _listed(things: Sequence[str]) -> str:

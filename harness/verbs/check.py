@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness import disk, gate
+from harness import disk, gate, plan
 from harness.errors import HarnessError
 from harness.plan import EXTERNAL
 from harness.progress import Progress
@@ -111,11 +111,13 @@ def _quality(scope: Scope, side: Measured, known: Reader | None) -> Found:
 
 
 def _timed(scope: Scope, side: Measured, asked: Asked) -> Found:
-    """Both files of each latency gate, in turns on this machine."""
+    """Both files of each latency gate, in turns on this machine; of folds those of the first."""
     from harness import speed
 
-    base = of_base(asked.base or Path(), side.runs)
-    return speed.trials(scope.suite, side.subject, base, side.folders, say=Progress().say)
+    files = [plan.folds(scope.suite, run)[0] for run in side.runs if run.seed in side.folders]
+    head = {run.seed: scope.folder(run) for run in files}
+    base = of_base(asked.base or Path(), files)
+    return speed.trials(scope.suite, side.subject, base, head, say=Progress().say)
 
 
 def _refuse_places(asked: Asked) -> None:
