@@ -50,8 +50,8 @@ def everywhere(how: Change) -> Callable[[World, int], Evidence]:
 
     def plant(world: World, seed: int) -> Evidence:
         found = evidence(world, seed)
-        known = found.train and how(found.train)
-        return dataclasses.replace(found, test=how(found.test), val=how(found.val), train=known)
+        splits = {of: how(getattr(found, of)) for of in ("test", "val", "train")}
+        return dataclasses.replace(found, **splits)
 
     return plant
 

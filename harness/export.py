@@ -158,11 +158,6 @@ def metadata(model: onnx.ModelProto) -> dict[str, Any]:
     }
 
 
-def selected_on(path: Path) -> str:
-    """The split that a finished file says it was chosen on, as `harness.selected_on`, or none."""
-    return str(metadata(_read(path)).get("selected_on", "none"))
-
-
 def outputs(model: onnx.ModelProto) -> int:
     """The columns of the first output of a file."""
     dims = model.graph.output[0].type.tensor_type.shape.dim

@@ -34,7 +34,7 @@ def stale(state: store.State, digests: Mapping[str, str]) -> list[str]:
 
 def _fit(job: Job) -> Facts:
     if job.model.onnx:
-        from harness.export import selected_on
+        from harness.guards.provenance import selected_on
 
         split = selected_on(Path(job.model.onnx))
         return {"selection": {"split": split, "rule": "a finished file"}}
@@ -119,14 +119,14 @@ def _predict(job: Job) -> Facts:
     if not job.model.onnx:
         models["torch"] = predict.torch_model(job.probabilities())
     splits = [job.val, job.cases("test"), *map(job.elsewhere, job.dataset.test_on)]
-    files = {"predictions.parquet": predict.predict(models, splits, threshold)}
+    table = predict.predict(models, splits, threshold)
     if job.model.build and not job.model.weights:
         known = job.cases("train").first(predict.TRAIN_CASES)
-        files["train.parquet"] = predict.predict({SHIPPED: shipped}, [known], threshold)
-    for name, table in files.items():
-        disk.write(job.folder / name, table.to_parquet())
+        asked = predict.predict({SHIPPED: shipped}, [known], threshold)
+        table = Predictions.concatenated([table, asked])
+    disk.write(job.folder / "predictions.parquet", table.to_parquet())
     doubts = batch_dependence(shipped, job.val, threshold)
-    return {"files": [*files], "warnings": list(doubts)}
+    return {"files": ["predictions.parquet"], "warnings": list(doubts)}
 
 
 def _score(job: Job) -> Facts:
@@ -134,19 +134,15 @@ def _score(job: Job) -> Facts:
     from harness.guards.evidence import Evidence
     from harness.score import score
 
-    predictions, train = _table(job.folder / "predictions.parquet"), job.folder / "train.parquet"
+    path = job.folder / "predictions.parquet"
+    predictions = Predictions.from_parquet(path.read_bytes(), str(path))
     rows = score(predictions, job.suite.metrics, job.suite.policy)
     evidence = Evidence.of(
         predictions,
-        train=_table(train) if train.is_file() else None,
         selection=store.State.open(job.folder, job.run).steps["fit"]["selection"],
         over=job.suite.policy.interval.over,
     )
     return {"measurements": as_json(rows), "warnings": as_json(warn(evidence))}
-
-
-def _table(path: Path) -> Predictions:
-    return Predictions.from_parquet(path.read_bytes(), str(path))
 
 
 def _time(job: Job) -> Facts:

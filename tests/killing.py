@@ -22,6 +22,7 @@ MODULES = (
     *("torch._dynamo", "sklearn.metrics", "pyarrow.parquet", "harness.cli", "harness.verbs.run"),
     *("harness.fit", "harness.export", "harness.predict", "harness.score", "harness.latency"),
     *("harness.models.liquid", "harness.backends.onnxruntime", "onnxruntime"),
+    *("harness.guards.batches", "harness.guards.every"),
 )
 KILLS = 10
 

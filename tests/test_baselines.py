@@ -323,10 +323,7 @@ def test_accept_writes_the_mean_over_all_accepted_seeds(places: Place) -> None:
         for entry in entries:
             assert entry.means == expected(*accepted)
     row = next(row for row in entries[0].means if row.metric == "roc_auc" and not row.where)
-    assert row.method == (
-        "mean of 3 seeds, percentile bootstrap over subjects, 2000 resamples, "
-        "the same for every seed"
-    )
+    assert row.method == "mean of 3 seeds, score interval over subjects, DeLong, t with 13 df"
     [line] = standings(entries)
     assert line.rows[1:] == expected(0, 2, 10)
     assert line.rows[0].value == 4

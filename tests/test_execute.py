@@ -220,11 +220,7 @@ def test_a_comment_changes_nothing(here: Path) -> None:
     [
         ({"metrics": ["roc_auc", "brier"]}, ["score"], set()),
         ({"batch_sizes": [1, 2]}, ["time"], set()),
-        (
-            {"threshold": 0.4},
-            STEPS[1:],
-            {"model.onnx", "predictions.parquet", "train.parquet"},
-        ),
+        ({"threshold": 0.4}, STEPS[1:], {"model.onnx", "predictions.parquet"}),
     ],
 )
 def test_what_is_stale_is_redone_and_no_more(

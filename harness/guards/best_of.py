@@ -1,25 +1,14 @@
-"""The best of several models looks better than it is: by how much, and a sentence for it."""
-
-import math
+"""The best of several models looks better than it is: a sentence that says by how much."""
 
 from harness.guards.evidence import Doubt, doubt
-from harness.statistics.maximum import expected_maximum, inflation
 
 
-def best_of(k: int, error: float, correlation: float, metric: str) -> Doubt | None:
-    """Of the best of `k` models by a metric with this standard error; None for one model.
+def best_of(k: int, gain: float, metric: str) -> Doubt | None:
+    """Of the best of `k` models by a metric; None for one model.
 
-    `correlation` is that of the models' values over test sets, in [0, 1].
+    `gain` is how much too good it looks on average, were all equally good: see
+    `statistics.maximum.inflation`.
     """
-    return _told(k, inflation(k, error, correlation), metric)
-
-
-def best_of_pairs(k: int, error: float, metric: str) -> Doubt | None:
-    """The same from the standard error of the difference of two of them, which holds both."""
-    return _told(k, expected_maximum(k) * error / math.sqrt(2), metric)
-
-
-def _told(k: int, gain: float, metric: str) -> Doubt | None:
     if k < 2:
         return None
     return doubt(

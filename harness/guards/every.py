@@ -25,8 +25,8 @@ EXPLAINS = {
     "not-probabilities": {"shifted-prevalence"},
 }
 """Where the first is said, the others would say it again."""
-OF_A_FOLD = ("batch-dependence", "train-test-gap")
-"""Doubts about one checkpoint, which joined test cases of several cannot show."""
+OF_A_FOLD = ("batch-dependence",)
+"""Doubts about one checkpoint, which the joined cases of several cannot show."""
 
 
 def warn(evidence: Evidence) -> tuple[Doubt, ...]:

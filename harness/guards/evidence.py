@@ -20,15 +20,15 @@ Doubt = dict[str, str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """`test` and `val` are cases of the shipped variant, `val` perhaps of none.
+    """The shipped variant on `test`, `val` and cases of `train`, each of the latter perhaps none.
 
-    `train` are cases that it was trained on, where they were asked. `selection` is the record's.
-    `cases`: how many the data has, by split, where that is known. Errors are by `over`.
+    `selection` is the record's. `cases`: how many the data has, by split, where that is known.
+    Errors are by `over`.
     """
 
     test: Predictions
     val: Predictions
-    train: Predictions | None = None
+    train: Predictions
     selection: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     cases: Mapping[str, int] = dataclasses.field(default_factory=dict)
     over: str = "subject"
@@ -36,7 +36,8 @@ class Evidence:
     @classmethod
     def of(cls, predictions: Predictions, **known: Any) -> "Evidence":
         """That of a table of all splits and variants."""
-        return cls(test=predictions.select("test"), val=predictions.select("val"), **known)
+        test, val, train = map(predictions.select, ("test", "val", "train"))
+        return cls(test=test, val=val, train=train, **known)
 
 
 Guard = Callable[[Evidence], Iterator[Doubt]]

@@ -14,7 +14,7 @@ CHANCE = 0.5
 
 def train_test_gap(evidence: Evidence) -> Iterator[Doubt]:
     """Learned by heart: most of what it can do on its training cases is lost on others."""
-    if evidence.train is None or not len(evidence.train):
+    if not len(evidence.train):
         return
     train = estimate(roc_auc, evidence.train, evidence.over)
     test = estimate(roc_auc, evidence.test, evidence.over)

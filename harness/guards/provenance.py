@@ -1,8 +1,25 @@
 """Numbers that are of other cases than they seem, or that were chosen on them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness.guards.evidence import Doubt, Evidence, doubt
+
+
+def selected_on(file: Path) -> str:
+    """The split that a finished ONNX file says it was chosen on, as `harness.selected_on`, or none.
+
+    Also none for a file that cannot be read, which the export step refuses by name.
+    """
+    import onnx
+
+    from harness.export import metadata
+
+    try:
+        model = onnx.load(str(file), load_external_data=False)
+    except Exception:  # protobuf raises its own undocumented types
+        return "none"
+    return str(metadata(model).get("selected_on", "none"))
 
 
 def chosen_on_test(evidence: Evidence) -> Iterator[Doubt]:

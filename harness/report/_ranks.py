@@ -3,6 +3,7 @@
 import dataclasses
 
 from harness.contest import Outcome, Rival
+from harness.guards.best_of import best_of
 from harness.record import Measurement
 from harness.report import _cells, _numbers, _words
 from harness.report._blocks import Cell, Column
@@ -77,10 +78,11 @@ def _told(outcome: Outcome, metric: str) -> str:
     how = f"{outcome.method}, Holm over all pairs at {100 * outcome.level:g} %"
     verb = "are" if outcome.told > 1 else "is"
     told = f"{outcome.told or 'None'} of {pairs} {verb} told apart by {metric} ({how})."
-    if not outcome.inflation:
+    doubted = best_of(outcome.models, outcome.inflation, metric) if outcome.inflation else None
+    if doubted is None:
         return told
-    best = _numbers.ratio(outcome.inflation)
-    return f"{told} Were all equally good, the best would still look {best} better than it is."
+    message = doubted["message"]
+    return f"{told} {message[0].upper()}{message[1:]}."
 
 
 def _valued(group: Group) -> int:
