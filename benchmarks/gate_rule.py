@@ -15,11 +15,12 @@ from functools import cache
 import numpy as np
 from populations import METRICS, PREVALENCE, Sample, draw
 
-from harness.compare import Difference, Estimate, between
+from harness.compare import Estimate, between
+from harness.differences import Difference
 from harness.judgement import status
 from harness.predictions import Units
 from harness.statistics.influence import minus
-from harness.statistics.power import minimum_detectable_effect, p_below
+from harness.statistics.power import minimum_detectable_effect
 from harness.suite import MetricSpec
 from harness.trial import LEVEL
 
@@ -82,10 +83,7 @@ def differences(setting: Setting, drop: float, number: int, seed: int = 0) -> It
 
 def rate(found: list[Difference], margin: float, wanted: str) -> float:
     """How often the only gate of a check is called that."""
-    statuses = [
-        status(each, margin, p_below(each.effect, each.error, each.df, each.counted), 1)
-        for each in found
-    ]
+    statuses = [status(each, margin, each.below, 1) for each in found]
     return float(np.mean([each == wanted for each in statuses]))
 
 

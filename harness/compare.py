@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.special import stdtrit  # type: ignore[import-untyped]
@@ -10,12 +11,17 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 from harness import shelf
 from harness.baselines import Entry
 from harness.contracts import influence, kinds
+from harness.differences import ROUNDING, Difference
 from harness.errors import HarnessError
 from harness.predictions import Predictions, Units, decide
-from harness.statistics.influence import Influence, mean, minus
+from harness.statistics.influence import Codes, Influence, mean, minus
 from harness.statistics.intervals import FEWEST_UNITS
-from harness.statistics.power import minimum_detectable_effect, p_below
+from harness.statistics.permutation import permutation
+from harness.statistics.power import p_below
 from harness.suite import Interval, MetricSpec
+
+FEW, MANY, CANDIDATE = 10, 2_000, 0.05
+"""Units of a class that Student's t is not left alone with, units that it is right for, and p."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,62 +31,6 @@ class Estimate:
     value: float
     influence: Influence
     units: Units
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """`effect` is a minus b in the better direction, so that above 0 is a gain.
-
-    `p` is two-sided, by Student's t with `df` degrees of freedom; `counted` of the `n` units bear
-    on it. `bounds` are those of the metric, `errors` the standard errors of a and of b, and
-    `correlation` that of the two.
-    """
-
-    metric: str
-    a: float
-    b: float
-    effect: float
-    ci: tuple[float, float]
-    level: float
-    p: float
-    error: float
-    df: float
-    counted: int
-    n: int
-    over: str
-    method: str
-    bounds: tuple[float, float] = (-math.inf, math.inf)
-    better: float = 1.0
-    errors: tuple[float, float] = (0.0, 0.0)
-    correlation: float = 0.0
-
-    def error_at(self, drop: float) -> float:
-        """The standard error were a worse than b by `drop`, 0 or more.
-
-        Between two bounds a variance goes with (value - low)(high - value), as that of a share
-        does, and the correlation stays; a share at a bound is worth the units that bear on it.
-        Else the error is that of now.
-        """
-        low, high = self.bounds
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return self.error
-        lower = min(max(self.b - self.better * drop, low), high)
-        room, error = (self.b - low) * (high - self.b), self.errors[1]
-        worth = room / error**2 if room > 0 and error > 0 else self.df + 1
-        dropped = math.sqrt((lower - low) * (high - lower) / worth)
-        both = dropped**2 + error**2 - 2 * self.correlation * dropped * error
-        return math.sqrt(max(both, 0.0))
-
-    def detectable(self, margin: float, level: float) -> float | None:
-        """The drop that a gate with this margin calls a regression with 80 % probability.
-
-        None where there is none that large, or no error to tell it from.
-        """
-        if self.error == 0:
-            return None
-        low, high = self.bounds
-        room = self.b - low if self.better > 0 else high - self.b
-        return minimum_detectable_effect(self.error_at, self.df, margin, level, room)
 
 
 def difference(
@@ -98,7 +48,46 @@ def difference(
     one, other = (estimate(spec, tables, interval, where) for tables in (a, b))
     if isinstance(one, str):
         return one
-    return other if isinstance(other, str) else between(spec, one, other, interval.level)
+    if isinstance(other, str):
+        return other
+    found = between(spec, one, other, interval.level)
+    return confirmed(found, spec, a, b, one.units.codes, where)
+
+
+def confirmed(
+    found: Difference,
+    spec: MetricSpec,
+    a: Sequence[Predictions],
+    b: Sequence[Predictions],
+    units: Codes,
+    where: Mapping[str, str] | None = None,
+) -> Difference:
+    """`found` with p values that do not rest on Student's t where that may be too sure.
+
+    That is where a class has few units, an end of the metric is open, or nothing scatters: then the
+    models change places on random units, and the larger p counts, as far as 9,999 choices tell.
+    `a` and `b` are of the same seeds in the same order, or of one seed each.
+    """
+    same = len(a) == len(b) and all(
+        np.array_equal(one.probability, other.probability)
+        and np.array_equal(one.decision, other.decision)
+        for one, other in zip(a, b, strict=True)
+    )
+    found = dataclasses.replace(found, same=same)
+    still = found.error <= ROUNDING
+    few = found.fewest < FEW or not all(map(math.isfinite, found.bounds))
+    moved = abs(found.effect) > ROUNDING and len(a) == len(b) and found.n <= MANY
+    if not moved or not (still or (few and min(found.below, found.above) < CANDIDATE)):
+        return found
+    metric = shelf.load("metrics", spec.name)
+    sides = [[cohort(table, where or {}) for table in tables] for tables in (a, b)]
+    both = [Predictions.concatenated(pair) for pair in zip(*sides, strict=True)]
+    p, made = permutation([partial(metric.measure, table, **spec.args) for table in both], units)
+    told = made is None or p > 2 / (made + 1)
+    if math.isnan(p) or not (still or told):
+        return found
+    known = p if still else max(2 * min(found.below, found.above), p)
+    return found.tested(known, method=f"{found.method}; p by permutation")
 
 
 def estimate(
@@ -128,24 +117,31 @@ def estimate(
 
 def between(spec: MetricSpec, a: Estimate, b: Estimate, level: float) -> Difference:
     """The difference of two estimates on the same units."""
+    if not np.array_equal(a.units.codes, b.units.codes):
+        raise HarnessError(
+            f"both sides must know the same {a.units.over}s of each case, got different ones; "
+            "give subjects to both or to none"
+        )
     metric = shelf.load("metrics", spec.name)
     better = -1.0 if metric.BETTER == "lower" else 1.0
     apart = minus(a.influence, b.influence)
-    effect, error, counted = better * (a.value - b.value), apart.error, apart.counted
+    effect, error = better * (a.value - b.value), apart.error
+    fewest = min(a.influence.fewest, b.influence.fewest)
     half = float(stdtrit(apart.df, (1 + level) / 2)) * error
-    errors = (a.influence.error, b.influence.error)
+    errors, widest = (a.influence.error, b.influence.error), metric.RANGE[1] - metric.RANGE[0]
     shared = float(a.influence.by_unit @ b.influence.by_unit)
     return Difference(
         metric=spec.name,
         a=a.value,
         b=b.value,
         effect=effect,
-        ci=(effect - half, effect + half),
+        ci=(max(effect - half, -widest), min(effect + half, widest)),
         level=level,
-        p=min(1.0, 2 * p_below(-abs(effect), error, apart.df, counted)),
+        below=p_below(effect, error, apart.df, fewest),
+        above=p_below(-effect, error, apart.df, fewest),
         error=error,
         df=apart.df,
-        counted=counted,
+        fewest=fewest,
         n=len(apart.by_unit),
         over=a.units.over,
         method=f"paired by {a.units.over}, {apart.method}, t with {apart.df:g} df",

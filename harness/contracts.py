@@ -72,9 +72,17 @@ def influence(
     if hasattr(metric, "influence"):
         found: Influence = metric.influence(predictions, units, **args)
         return found
-    held = [len(np.unique(units[there])) for there in predictions.truth.T if there.any()]
     measure = partial(metric.measure, predictions, **args)
-    return jackknife(measure, units, min(held, default=0))
+    return jackknife(measure, units, _strata(predictions))
+
+
+def _strata(predictions: Predictions) -> Codes:
+    """(n,): the true class; of several labels the rarest that is true, or one more for none."""
+    if predictions.kind != "multilabel":
+        return predictions.y_true
+    truth = predictions.truth
+    rarest = np.where(truth, truth.sum(axis=0), len(truth) + 1).argmin(axis=1)
+    return np.where(truth.any(axis=1), rarest, len(predictions.classes))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,16 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from harness import shelf
 from harness.baselines import Entry
+from harness.comparable import incomparable
 from harness.compare import difference, with_scores
 from harness.contracts import kinds
 from harness.environment import differences
 from harness.errors import HarnessError
 from harness.judgement import trial
-from harness.means import bearing
 from harness.plan import EXTERNAL
 from harness.predictions import Predictions
 from harness.record import CONDITIONS, Measurement, Verdict
@@ -37,7 +39,12 @@ def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Tr
     """
     seeds = sorted(side.entries.keys() & accepted.keys())
     if not side.entries or (accepted and not seeds):
-        reason = f"no seed in common: accepted {sorted(accepted)}, measured {sorted(side.entries)}"
+        measured = sorted(side.entries)
+        reason = f"no seed in common: accepted {sorted(accepted)}, measured {measured}; " + (
+            "run an accepted seed, or accept those"
+            if measured
+            else "harness run the suite as it is"
+        )
         return [_verdict(gate.name, side, "missing", reason) for gate in suite.gates]
     different = incomparable([(side.entries[seed], accepted[seed]) for seed in seeds])
     if different:
@@ -103,9 +110,15 @@ def _judge(
         return _verdict(name, side, "not-run", reason)
     current = _mean(side.entries, gate.metric, where, seeds or sorted(side.entries))
     if current is None:
-        reason = "undefined or absent now: nothing was judged"
         then = _mean(accepted, gate.metric, where, seeds)
-        return _verdict(name, side, "missing", reason, baseline=then)
+        why = _why(side.entries, gate.metric, where) or "absent"
+        if then is None and any(
+            entry.record.find(gate.metric, **where) for entry in side.entries.values()
+        ):
+            return _verdict(name, side, "not-run", f"undefined, and nothing else accepted: {why}")
+        return _verdict(
+            name, side, "missing", f"defined before, and now undefined: {why}", baseline=then
+        )
     if not seeds:
         return _verdict(name, side, "new", "nothing accepted yet: harness accept", current=current)
     baseline = _mean(accepted, gate.metric, where, seeds)
@@ -142,8 +155,18 @@ def _by_cases(
     name = dataclasses.replace(gate, where=where).name
     found = difference(spec, now, then, suite.policy.interval, where)
     if isinstance(found, str):
-        return _verdict(name, side, "missing", found)
+        same = all(map(_answers_alike, now, then))
+        status, reason = (
+            ("ok", "every case is answered as before") if same else ("inconclusive", found)
+        )
+        numbers = {"baseline": _mean(accepted, gate.metric, where, seeds)}
+        numbers |= {"current": _mean(side.entries, gate.metric, where, seeds)}
+        return _verdict(name, side, status, reason, **numbers)
     return trial(name, side.subject, found, gate.margin or 0.0)
+
+
+def _answers_alike(a: Predictions, b: Predictions) -> bool:
+    return np.array_equal(a.probability, b.probability) and np.array_equal(a.decision, b.decision)
 
 
 def _verdict(gate: str, side: Side, status: str, reason: str, **numbers: object) -> Verdict:
@@ -178,11 +201,6 @@ def _mean(
     return sum(values) / len(values) if values and len(values) == len(rows) else None
 
 
-def incomparable(pairs: Sequence[tuple[Entry, Entry]]) -> str | None:
-    """The sentence why two records must not be compared: data, classes, policy or split differ."""
-    for current, baseline in pairs:
-        now, then = bearing(current.record), bearing(baseline.record)
-        different = next((key for key in now if now[key] != then[key]), None)
-        if different is not None:
-            return f"{different} differs: accepted {then[different]}, now {now[different]}"
-    return None
+def _why(entries: Mapping[int, Entry], metric: str, where: Mapping[str, str]) -> str | None:
+    rows = [entry.record.find(metric, **where) for entry in entries.values()]
+    return next((row.reason for row in rows if row is not None and row.reason), None)

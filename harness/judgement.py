@@ -3,9 +3,9 @@
 import math
 from functools import partial
 
-from harness.compare import Difference
+from harness.differences import ROUNDING, Difference
 from harness.record import Verdict
-from harness.statistics.power import bound, p_below
+from harness.statistics.power import bound
 from harness.trial import LEVEL, Trial
 
 BEYOND = 1e9
@@ -17,7 +17,7 @@ def trial(gate: str, subject: str, found: Difference, margin: float) -> Trial:
     return Trial(
         gate=gate,
         subject=subject,
-        p=p_below(found.effect, found.error, found.df, found.counted),
+        p=found.below,
         verdict=partial(_verdict, gate, subject, found, margin),
     )
 
@@ -26,15 +26,14 @@ def status(found: Difference, margin: float, p: float, family: int) -> str:
     """`regressed`: significantly below 0 and the estimate below the margin. `improved`: above 0.
 
     `ok`: the lower bound is above -margin; else the data cannot say. `p` is adjusted for the
-    `family` of trials; the bound holds for each gate by itself.
+    `family` of trials; the bound holds for each gate by itself. Rounding is within every margin.
     """
+    margin = max(margin, ROUNDING)
     if p < LEVEL and found.effect < -margin:
         return "regressed"
-    gain = p_below(-found.effect, found.error, found.df, found.counted)
-    if family * gain < LEVEL:
+    if family * found.above < LEVEL and found.effect > ROUNDING:
         return "improved"
-    lower = bound(found.effect, found.error, found.df, LEVEL)
-    return "ok" if lower > -margin or found.effect == found.error == 0 else "inconclusive"
+    return "ok" if found.lower(LEVEL) > -margin else "inconclusive"
 
 
 def _verdict(
@@ -42,9 +41,11 @@ def _verdict(
 ) -> Verdict:
     decided = status(found, margin, p, family)
     resolution = found.detectable(0.0, LEVEL / family)
-    reason = _reason(decided, found, margin)
-    if resolution is not None and resolution > margin:
-        reason += f"; the margin is below the resolution of {resolution:.3g}"
+    reason = _reason(decided, found, margin, family)
+    if decided in ("ok", "inconclusive") and resolution is not None and resolution > margin:
+        reason += (
+            f"; the margin is below the resolution of {resolution:.3g}: raise it, or test more"
+        )
     return Verdict(
         gate=gate,
         subject=subject,
@@ -65,29 +66,51 @@ def _verdict(
     )
 
 
-def _reason(decided: str, found: Difference, margin: float) -> str:
+def _reason(decided: str, found: Difference, margin: float, family: int) -> str:
     if decided == "regressed":
         return f"worse by {-found.effect:.3g}, more than the margin {margin:g}"
     if decided == "improved":
         return f"better by {found.effect:.3g}, which is not by chance"
-    lower = bound(found.effect, found.error, found.df, LEVEL)
-    if found.effect == found.error == 0:
+    if found.same:
         return "every case is answered as before"
+    loss = min(max(-found.lower(LEVEL), 0.0), found.room)
     if decided == "ok":
-        return f"at worst a loss of {max(-lower, 0.0):.3g}; the margin is {margin:g}"
-    needed = settling(found, margin)
-    more = f"{needed:,} {found.over}s would settle it" if needed else "no number would settle it"
-    return f"the loss may be {-lower:.3g}, the margin is {margin:g}: {more}, at this difference"
+        return f"at worst a loss of {loss:.3g}; the margin is {margin:g}"
+    needed = settling(found, margin, family)
+    more = f"about {needed:,} {found.over}s" if needed else "no number of cases"
+    return (
+        f"worse by {-found.effect:.3g} now, by {loss:.3g} perhaps, and the margin is {margin:g}: "
+        f"{more} would settle it, were the difference this one"
+        if found.effect < 0
+        else f"a loss of {loss:.3g} is possible, and the margin is {margin:g}: {more} would settle "
+        "it, were the difference this one"
+    )
 
 
-def settling(found: Difference, margin: float) -> int | None:
+def settling(found: Difference, margin: float, family: int) -> int | None:
     """How many units would decide, were the difference what it seems; None where it is the margin.
 
-    The error shrinks with the root of their number until the bound passes the margin, or the
-    estimate is significantly below 0.
+    The error shrinks with the root of their number until the bound passes the margin, or until the
+    estimate is significantly below 0 as one of `family` trials. Where nothing scatters, so many
+    that a sign test, or a loss that none of them shows, would decide.
     """
-    spread = found.effect - bound(found.effect, found.error, found.df, LEVEL)
-    clear = found.effect + margin if found.effect >= -margin else -found.effect
-    times = spread / clear if clear else math.inf
+    worse = found.effect < -margin
+    level = LEVEL / family if worse else LEVEL
+    if found.error <= ROUNDING:
+        return _without_scatter(found, margin, level, worse)
+    spread = -bound(0.0, found.error, found.df, level)
+    clear = -found.effect if worse else found.effect + margin
+    times = max(spread / clear if clear else math.inf, 1.0)
     needed = found.n * times * times
-    return math.ceil(needed) if needed < BEYOND else None
+    return max(math.ceil(needed), found.n + 1) if needed < BEYOND else None
+
+
+def _without_scatter(found: Difference, margin: float, level: float, worse: bool) -> int | None:
+    """Units of the rarest class that it takes, in the proportion that they are of all."""
+    if worse:
+        fewest = math.log(level) / math.log(0.5)
+    elif 0 < (found.effect + margin) < found.room < math.inf:
+        fewest = math.log(level) / math.log1p(-(found.effect + margin) / found.room)
+    else:
+        return None
+    return max(math.ceil(found.n * fewest / max(found.fewest, 1)), found.n + 1)

@@ -10,7 +10,7 @@ import numpy as np
 from harness import baselines as accepted
 from harness.aggregate import policy_of, same_cases
 from harness.baselines import shipped
-from harness.compare import Estimate, between, estimate, with_scores
+from harness.compare import Estimate, between, confirmed, estimate, with_scores
 from harness.contest import Contest, Pair, Place
 from harness.errors import HarnessError
 from harness.means import bearing
@@ -43,7 +43,7 @@ def contest(spec: MetricSpec, models: Checkpoints, interval: Interval) -> Contes
         for model, seeds in models.items()
     }
     pairs = itertools.combinations(sorted(models), 2)
-    judged = [_pair(spec, found, a, b, interval.level) for a, b in pairs]
+    judged = [_pair(spec, models, found, a, b, interval.level) for a, b in pairs]
     known = [one for own in found.values() for one in own.values() if isinstance(one, Estimate)]
     return Contest(
         metric=spec.name,
@@ -101,7 +101,9 @@ def _of_one_kind(records: Sequence[Record]) -> bool:
     return all(bearing(record) == first for record in records)
 
 
-def _pair(spec: MetricSpec, found: Estimates, a: str, b: str, level: float) -> Pair:
+def _pair(
+    spec: MetricSpec, models: Checkpoints, found: Estimates, a: str, b: str, level: float
+) -> Pair:
     seeds = sorted(found[a].keys() & found[b].keys())
     if not seeds:
         return Pair(a=a, b=b, reason="they have no seed in common")
@@ -109,7 +111,9 @@ def _pair(spec: MetricSpec, found: Estimates, a: str, b: str, level: float) -> P
     if isinstance(one, str) or isinstance(other, str):
         reason = one if isinstance(one, str) else str(other)
         return Pair(a=a, b=b, seeds=len(seeds), reason=reason)
-    difference = between(spec, one, other, level)
+    mine, theirs = ([models[model][seed] for seed in seeds] for model in (a, b))
+    plain = between(spec, one, other, level)
+    difference = confirmed(plain, spec, mine, theirs, one.units.codes)
     low, high = map(rounded, difference.ci)
     return Pair(
         a=a,

@@ -1,6 +1,5 @@
 """Other tests of a paired difference, where they are asked for: bootstrap, permutation, McNemar."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
@@ -9,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import shelf
-from harness.compare import Difference, cohort
+from harness.compare import cohort
+from harness.differences import Difference
 from harness.predictions import Predictions, Units
 from harness.statistics.mcnemar import mcnemar
 from harness.statistics.permutation import permutation
@@ -72,9 +72,8 @@ def _bootstrap(
     lost = len(spread) - len(defined)
     if lost >= MOST_UNDEFINED * len(spread):
         return f"{spec.name} is undefined in {lost} of {len(spread)} resamples"
-    return dataclasses.replace(
-        found,
-        p=percentile_p(defined),
+    return found.tested(
+        percentile_p(defined),
         ci=percentile_interval(defined, level),
         method=f"paired percentile bootstrap over {units.over}s, {RESAMPLES:,} resamples",
     )
@@ -88,9 +87,7 @@ def _permutation(
     p, made = permutation([partial(measure, table, **spec.args) for table in both], units.codes)
     how = "exact permutation" if made is None else "permutation"
     choices = "" if made is None else f", {made:,} random choices"
-    return dataclasses.replace(
-        found, p=p, method=f"{how} over {units.over}s{choices}; interval: {found.method}"
-    )
+    return found.tested(p, method=f"{how} over {units.over}s{choices}; interval: {found.method}")
 
 
 def _mcnemar(
@@ -104,9 +101,7 @@ def _mcnemar(
     of = COUNTED[spec.name]
     mine = np.ones(len(one), dtype=np.bool_) if of is None else one.y_true == of
     p = mcnemar(_right(one)[mine], _right(other)[mine], units.codes[mine])
-    return dataclasses.replace(
-        found, p=p, method=f"exact McNemar over {units.over}s; interval: {found.method}"
-    )
+    return found.tested(p, method=f"exact McNemar over {units.over}s; interval: {found.method}")
 
 
 def _counted(spec: MetricSpec, table: Predictions) -> bool:

@@ -409,7 +409,7 @@ class TestAgainst:
             ),
             ("--against suites", "with records of line, got suites; harness run suites/line.toml"),
             ("--against runs", "--against must be another folder than --runs, got runs for both"),
-            ("--base nowhere", "--base must be a folder of Runs, got nowhere"),
+            ("--base nowhere", "--base must be a folder with Runs of line, got nowhere"),
             ("--base runs", "--base must be another folder than --runs, got runs for both"),
             ("--against published", "--against published must find a result of a selected model"),
             ("--junit suites", "--junit must be a file, got the folder suites"),
@@ -500,7 +500,7 @@ class TestStrict:
         assert line in out.splitlines()
 
     @pytest.mark.parametrize("code", ["noisy-latency", "unsteady-latency", "backend-skipped"])
-    def test_a_warning_of_the_machine_fails_where_a_latency_is_judged(
+    def test_a_warning_of_stored_timings_never_fails(
         self, code: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         accept()
@@ -509,7 +509,7 @@ class TestStrict:
         timed = verdict("ok", "latency_p50", "line/phantom/dull/cpu", kind="ratio", effect=1.0)
         monkeypatch.setattr(speed, "trials", lambda _, subject, *__, **___: [timed])
         shutil.copytree("runs", "base")
-        assert checked("--strict", "--base", "base")["exit"] == 1
+        assert checked("--strict", "--base", "base")["exit"] == 0
 
     def test_a_leak_in_an_audit_fails(self) -> None:
         accept()

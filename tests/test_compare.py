@@ -9,7 +9,8 @@ from scipy.stats import ttest_rel
 from sklearn.metrics import roc_auc_score
 
 from harness.baselines import Entry
-from harness.compare import Difference, cohort, difference, with_scores
+from harness.compare import cohort, difference, with_scores
+from harness.differences import Difference
 from harness.errors import HarnessError
 from harness.predictions import SHIPPED, Predictions
 from harness.record import Measurement, Record
@@ -56,12 +57,54 @@ def test_a_difference_is_as_wide_as_the_paired_bootstrap_says() -> None:
 
 def test_a_difference_of_means_is_the_paired_t_test() -> None:
     a, b = predictions(1, shift=2.0), predictions(2)
-    found = difference(MetricSpec(name="brier"), [a], [b], Interval(level=0.9))
+    found = difference(MetricSpec(name="accuracy"), [a], [b], Interval(level=0.9))
     assert isinstance(found, Difference)
-    losses = [(table.probability[:, 1] - table.y_true) ** 2 for table in (a, b)]
-    expected = ttest_rel(losses[1], losses[0])
+    right = [(table.decision == table.y_true).astype(float) for table in (a, b)]
+    expected = ttest_rel(*right)
     assert (found.p, found.df) == (pytest.approx(expected.pvalue), 119)
     assert found.ci == pytest.approx(expected.confidence_interval(0.9))
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "f1", "balanced_accuracy", "sensitivity"])
+def test_two_cases_of_a_rare_class_are_no_evidence(metric: str) -> None:
+    """Nothing scatters, and still the models differ by what two cases say alone."""
+    truth = np.arange(1_000) < 2
+    score = np.where(truth, 0.9, np.random.default_rng(0).uniform(0.01, 0.4, 1_000))
+    good = dataclasses.replace(
+        predictions(0, n=1_000),
+        y_true=truth.astype(np.int64),
+        probability=np.stack([1 - score, score], axis=1),
+        decision=(score > 0.5).astype(np.int64),
+    )
+    score = np.where(truth, 0.001, score)
+    bad = dataclasses.replace(
+        good,
+        probability=np.stack([1 - score, score], axis=1),
+        decision=(score > 0.5).astype(np.int64),
+    )
+    found = difference(MetricSpec(name=metric), [bad], [good], Interval())
+    assert isinstance(found, Difference)
+    assert found.effect < -0.4
+    assert 0.2 < found.below <= 0.3
+
+
+def test_a_collapse_of_all_is_evidence_though_nothing_scatters() -> None:
+    truth = np.arange(12) % 3 == 0
+    score = np.where(truth, 0.9, 0.1)
+    good = dataclasses.replace(
+        predictions(0, n=12), probability=np.stack([1 - score, score], axis=1)
+    )
+    bad = dataclasses.replace(good, probability=good.probability[:, ::-1].copy())
+    found = difference(AUC, [bad], [good], Interval())
+    assert isinstance(found, Difference)
+    assert (found.effect, found.error) == (-1.0, 0.0)
+    assert found.below == pytest.approx(2.0**-12)
+
+
+def test_sides_that_know_other_subjects_are_refused() -> None:
+    alone, whole = predictions(1), predictions(2, subjects=True)
+    with pytest.raises(HarnessError, match="must know the same"):
+        difference(AUC, [alone], [whole], Interval())
 
 
 def test_a_model_against_itself_has_no_effect() -> None:

@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import binomtest, norm
 from test_compare import predictions
 
-from harness.compare import Difference, difference
+from harness.compare import difference
+from harness.differences import Difference
 from harness.errors import HarnessError
 from harness.plan import EXTERNAL
 from harness.predictions import Predictions
@@ -30,7 +31,8 @@ def found(metric: str, a: Predictions, b: Predictions, **changes: Any) -> Differ
     """The default's."""
     result = difference(MetricSpec(name=metric), [a], [b], Interval())
     assert isinstance(result, Difference)
-    return dataclasses.replace(result, **changes)
+    p = changes.pop("p", result.p)
+    return dataclasses.replace(result.tested(p), **changes)
 
 
 def again(

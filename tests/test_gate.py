@@ -166,8 +166,31 @@ def test_an_undefined_value_is_never_new() -> None:
     benign = GOOD.where(GOOD.y_true == 0)
     for accepted in ({}, {0: measured(benign)}):
         [verdict] = verdicts(suite(), side(benign), accepted)
-        assert verdict.status == "missing"
-        assert exit_code([verdict], Policy()) == 1
+        assert verdict.status == "not-run"
+        assert "needs cases of every class" in verdict.reason
+        with pytest.raises(HarnessError, match="must judge at least one gate"):
+            exit_code([verdict], Policy())
+
+
+@pytest.mark.parametrize(("now", "status"), [(0.9, "ok"), (0.2, "inconclusive")])
+def test_a_value_whose_error_cannot_be_known_is_judged_where_nothing_changed(
+    now: float, status: str
+) -> None:
+    """One malignant case: its score alone moves the sensitivity from 1 to 0."""
+    truth = np.arange(60) == 3
+
+    def one_case(score: float) -> Predictions:
+        positive = np.where(truth, score, 0.1)
+        return dataclasses.replace(
+            predictions(1, n=60),
+            y_true=truth.astype(np.int64),
+            probability=np.stack([1 - positive, positive], axis=1),
+            decision=(positive > 0.5).astype(np.int64),
+        )
+
+    [verdict] = verdicts(suite(), side(one_case(now)), {0: measured(one_case(0.9))})
+    assert verdict.status == status
+    assert verdict.baseline == 1.0
 
 
 def test_defined_then_undefined_now_is_missing() -> None:

@@ -110,7 +110,7 @@ def mean_of(cases: Array) -> influence.Callable[[Array], Array]:
 @given(st.integers(0, 10_000), st.integers(3, 60))
 def test_the_jackknife_of_a_mean_is_its_formula(seed: int, n: int) -> None:
     cases, units = np.random.default_rng(seed).normal(size=n), np.arange(n)
-    left_out = jackknife(mean_of(cases), units, n)
+    left_out = jackknife(mean_of(cases), units, np.zeros(n, np.int64))
     assert left_out.by_unit == pytest.approx(share(cases, np.ones(n), units).by_unit, abs=1e-12)
 
 
@@ -119,7 +119,7 @@ def test_the_jackknife_of_many_units_leaves_out_groups(monkeypatch: pytest.Monke
     rng = np.random.default_rng(0)
     units, cases = np.repeat(np.arange(2_000), 2), rng.normal(size=(2, 4_000))
     cases[1] += 2 * cases[0]
-    found = [jackknife(mean_of(each), units, 2_000) for each in cases]
+    found = [jackknife(mean_of(each), units, np.zeros(4_000, np.int64)) for each in cases]
     exact = [share(each, np.ones(4_000), units) for each in cases]
     assert [len(each.by_unit) for each in found] == [2_000, 2_000]
     for grouped, whole in (*zip(found, exact, strict=True), (minus(*found), minus(*exact))):
@@ -140,9 +140,42 @@ def test_means_and_differences_share_their_units() -> None:
 
 def test_a_part_that_is_known_badly_takes_freedom_as_far_as_it_matters() -> None:
     def part(error: float, df: float) -> Influence:
-        return Influence(by_unit=np.array([error, 0.0]), df=df, counted=2, method="test")
+        return Influence(by_unit=np.array([error, 0.0]), df=df, fewest=2, method="test")
 
     assert pooled([part(1.0, 10), part(1.0, 10)]).df == pytest.approx(20)
     assert pooled([part(1.0, 100), part(0.01, 1)]).df == pytest.approx(100, rel=0.01)
     assert pooled([part(0.01, 100), part(1.0, 1)]).df == pytest.approx(1, rel=0.01)
     assert pooled([part(0.0, 5), part(0.0, 2)]).df == 2
+
+
+def test_a_rare_class_takes_freedom_as_far_as_it_matters() -> None:
+    """500, 500 and 2 cases: of their mean the two say little, of the mean of classes a third."""
+    classes = np.repeat([0, 1, 2], [500, 500, 2])
+    cases = np.random.default_rng(0).normal(size=1_002)
+
+    def of_classes(weights: Array) -> Array:
+        parts = [weights[:, classes == k] @ cases[classes == k] for k in range(3)]
+        held = [weights[:, classes == k].sum(axis=1) for k in range(3)]
+        return np.asarray(np.mean([a / b for a, b in zip(parts, held, strict=True)], axis=0))
+
+    units = np.arange(1_002)
+    assert jackknife(mean_of(cases), units, classes).df > 900
+    of_all = jackknife(of_classes, units, classes)
+    assert 1 <= of_all.df < 2
+    assert of_all.fewest == 2
+    shuffled = np.random.default_rng(1).permutation(1_002)
+    other = jackknife(lambda w: of_classes(w[:, shuffled.argsort()]), units, classes[shuffled])
+    assert other.df == pytest.approx(of_all.df)
+
+
+def test_groups_part_the_units_of_a_rare_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(influence, "MOST_GROUPS", 50)
+    for seed in range(20):
+        classes = np.zeros(500, np.int64)
+        classes[np.random.default_rng(seed).choice(500, 2, replace=False)] = 1
+        found = jackknife(
+            lambda w, rare=classes == 1: np.where(w[:, rare].sum(axis=1) > 0, 0.5, np.nan),
+            np.arange(500),
+            classes,
+        )
+        assert np.isfinite(found.error)

@@ -38,7 +38,7 @@ def test_a_share_has_wilsons_interval(right: int, wrong: int, level: float) -> N
 
 def moved(error: float, df: float = 30, units: int = 31) -> Influence:
     by_unit = np.full(units, error / np.sqrt(units))
-    return Influence(by_unit=by_unit, df=df, counted=units, method="jackknife")
+    return Influence(by_unit=by_unit, df=df, fewest=units, method="jackknife")
 
 
 @settings(deadline=None)
@@ -77,10 +77,10 @@ def test_without_bounds_it_is_symmetric() -> None:
     assert high + 7 == pytest.approx(t.ppf(0.95, 30))
 
 
-def test_without_scatter_between_the_bounds_there_is_nothing_to_be_unsure_of() -> None:
-    """The area under the curve of a constant score is 0.5 of any cases."""
-    found = interval(0.5, moved(0.0), UNIT, level=0.95, over="x")
-    assert found.ci == (0.5, 0.5)
+def test_without_scatter_it_is_that_of_a_share_of_the_units() -> None:
+    """Two classes all right and one all wrong scatter not, and are not known for sure."""
+    found = bounds(interval(0.5, moved(0.0, df=29), UNIT, level=0.95, over="x"))
+    assert found[1] - found[0] > 0.3
 
 
 def test_at_a_bound_as_many_units_count_as_bear_on_it() -> None:

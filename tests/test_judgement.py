@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare import Difference
+from harness.differences import Difference
 from harness.judgement import settling, status, trial
 from harness.statistics.power import bound, p_below
 from harness.trial import LEVEL, Trial, settled
@@ -27,10 +27,11 @@ def difference(effect: float, error: float = 0.02, **changes: Any) -> Difference
         "effect": effect,
         "ci": (effect - 2 * error, effect + 2 * error),
         "level": 0.95,
-        "p": 0.5,
+        "below": p_below(effect, error, 299, 300),
+        "above": p_below(-effect, error, 299, 300),
         "error": error,
         "df": 299.0,
-        "counted": 300,
+        "fewest": 300,
         "n": 300,
         "over": "subject",
         "method": "paired",
@@ -55,7 +56,10 @@ def alone(found: Difference, margin: float) -> str:
         (0.0, 0.02, 0.05, "ok"),
         (0.0, 0.03, 0.05, "inconclusive"),
         (0.03, 0.01, 0.05, "improved"),
-        (0.0, 0.0, 0.0, "ok"),
+        (0.0, 0.0, 0.0, "inconclusive"),
+        (0.0, 0.0, 0.05, "ok"),
+        (-1e-9, 1e-12, 0.0, "inconclusive"),
+        (-0.004, 0.001, 0.0, "regressed"),
         (-0.5, 0.0, 0.1, "regressed"),
     ],
 )
@@ -117,7 +121,7 @@ def test_the_detectable_effect_is_that_of_the_strictest_step_of_holm() -> None:
 
 
 def test_what_is_equal_case_by_case_has_no_detectable_effect() -> None:
-    [found] = settled([trial("g", "m", difference(0.0, 0.0), 0.05)])
+    [found] = settled([trial("g", "m", difference(0.0, 0.0, same=True), 0.05)])
     assert found.status == "ok"
     assert found.minimum_detectable_effect is None
 
@@ -125,22 +129,46 @@ def test_what_is_equal_case_by_case_has_no_detectable_effect() -> None:
 @pytest.mark.parametrize(("effect", "error"), [(0.0, 0.03), (-0.04, 0.01), (-0.1, 0.05)])
 def test_as_many_cases_as_it_says_settle_it(effect: float, error: float) -> None:
     found = difference(effect, error)
-    needed = settling(found, 0.05)
+    needed = settling(found, 0.05, 1)
     assert needed is not None
     assert needed > 300
     then = [difference(effect, error * np.sqrt(300 / n)) for n in (needed + 1, 0.98 * needed)]
     assert [alone(each, 0.05) == "inconclusive" for each in then] == [False, True]
-    assert settling(difference(-0.05, 0.03), 0.05) is None
+    assert settling(difference(-0.05, 0.03), 0.05, 1) is None
+
+
+def test_of_many_gates_it_takes_more_to_settle_a_loss() -> None:
+    found = difference(-0.1, 0.05)
+    alone_, crowd = settling(found, 0.05, 1), settling(found, 0.05, 93)
+    assert alone_ is not None
+    assert crowd is not None
+    assert crowd > alone_
+
+
+@pytest.mark.parametrize(("fewest", "margin"), [(5, 0.05), (20, 0.05), (300, 0.01)])
+def test_that_no_unit_differs_is_no_proof(fewest: int, margin: float) -> None:
+    """A share that none of few units shows may still be lost: 1 - 0.01^(1/n), the exact bound."""
+    found = difference(0.0, 0.0, fewest=fewest)
+    assert alone(found, margin) == "inconclusive"
+    assert found.lower(0.01) == pytest.approx(-0.8 * (1 - 0.01 ** (1 / fewest)))
+    needed = settling(found, margin, 1)
+    assert needed is not None
+    more = difference(0.0, 0.0, fewest=fewest * (needed + 1) // 300 + 1)
+    assert alone(more, margin) == "ok"
+    assert alone(difference(0.0, 0.0, fewest=fewest, same=True), margin) == "ok"
 
 
 def test_the_error_at_a_drop_is_that_of_a_worse_model() -> None:
     found = difference(0.0)
     assert found.error_at(0.0) == pytest.approx(0.02)
     assert found.error_at(0.2) > found.error_at(0.1) > found.error_at(0.0)
-    perfect = difference(-0.02, b=1.0, errors=(0.01, 0.0), correlation=0.0)
+    perfect = difference(-0.02, 0.001, b=1.0, errors=(0.01, 0.0), correlation=0.0)
     assert perfect.error_at(0.0) == 0
     assert perfect.error_at(0.1) == pytest.approx(np.sqrt(0.09 / 300))
     assert (perfect.detectable(0.05, 0.01) or 0) > 0.06
+    worse = difference(-0.1, 0.05, errors=(0.02, 0.02))
+    assert worse.error_at(0.1) == pytest.approx(0.05)
+    assert worse.error_at(0.0) > 0.02
     loss = difference(0.0, better=-1.0, bounds=(0.0, float("inf")))
     assert loss.error_at(0.3) == 0.02
 

@@ -11,8 +11,9 @@ import pytest
 
 from harness import baselines, disk, ledger, pairs
 from harness.baselines import Entry
-from harness.compare import Difference, difference
+from harness.compare import difference
 from harness.contest import Contest, ranked
+from harness.differences import Difference
 from harness.errors import HarnessError
 from harness.pairs import Checkpoints, contest, of_runs
 from harness.plan import Run, file_digest

@@ -38,8 +38,7 @@ def area(positive: NDArray[np.bool_], score: Array, units: Codes) -> Area:
             by_unit += np.bincount(units[mine], weights=above, minlength=total)
     if fewest < 2:
         by_unit = np.full(total, np.nan)
-    counted = len(np.unique(units))
-    moved = Influence(by_unit=by_unit, df=fewest - 1, counted=counted, method="DeLong")
+    moved = Influence(by_unit=by_unit, df=fewest - 1, fewest=fewest, method="DeLong")
     return Area(value, moved)
 
 

@@ -22,13 +22,14 @@ Codes = NDArray[np.int64]
 class Influence:
     """by_unit: (units,), squares sum to the variance; NaN where that cannot be known.
 
-    `df` are the degrees of freedom of that variance, `counted` the units that the estimate rests
-    on. `binomial`: a share of units that each count once, whose variance follows from its value.
+    `df` are the degrees of freedom of that variance, `fewest` the units of the rarest class that
+    the estimate rests on. `binomial`: a share of units that each count once, whose variance follows
+    from its value.
     """
 
     by_unit: Array
     df: float
-    counted: int
+    fewest: int
     method: str
     binomial: bool = False
 
@@ -61,8 +62,8 @@ def pooled(parts: Sequence[Influence]) -> Influence:
     free = np.array([part.df for part in parts])
     doubt = (variances[free > 0] ** 2 / free[free > 0]).sum()
     df = float(variances.sum() ** 2 / doubt) if doubt > 0 else float(free.min())
-    counted = max(part.counted for part in parts)
-    return Influence(by_unit=by_unit, df=df, counted=counted, method=parts[0].method)
+    fewest = min(part.fewest for part in parts)
+    return Influence(by_unit=by_unit, df=df, fewest=fewest, method=parts[0].method)
 
 
 def minus(a: Influence, b: Influence) -> Influence:
@@ -81,25 +82,26 @@ def share(part: NDArray[np.generic], whole: NDArray[np.generic], units: Codes) -
     counted = int((bottom > 0).sum())
     if counted < 2:
         nothing = np.full(len(top), np.nan)
-        return Influence(by_unit=nothing, df=0, counted=counted, method="linearised")
+        return Influence(by_unit=nothing, df=0, fewest=counted, method="linearised")
     moved = (top - top.sum() / bottom.sum() * bottom) / bottom.sum()
     plain = bool(np.isin(bottom, (0, 1)).all() and np.isin(top, (0, 1)).all())
     return Influence(
         by_unit=moved * np.sqrt(counted / (counted - 1)),
         df=counted - 1,
-        counted=counted,
+        fewest=counted,
         method="linearised",
         binomial=plain,
     )
 
 
-def jackknife(measure: Callable[[Array], Array], units: Codes, rarest: int) -> Influence:
+def jackknife(measure: Callable[[Array], Array], units: Codes, classes: Codes) -> Influence:
     """Of any measure, by leaving out one unit at a time (Efron and Stein, 1981).
 
-    measure: (resamples, n) weights -> (resamples,). `rarest`: how many units the rarest class has;
-    no estimate that depends on it can have more degrees of freedom than these minus one.
+    measure: (resamples, n) weights -> (resamples,). classes: (n,) codes 0, 1, ... of the strata
+    whose variances have freedom of their own (Satterthwaite, 1946); a unit is of its rarest one.
     """
-    groups = _grouped(units)
+    strata = _strata(units, classes)
+    groups = _grouped(units, strata)
     total = int(groups.max()) + 1
     value = measure(np.ones((1, len(units))))[0]
     without = np.empty(total)
@@ -107,21 +109,32 @@ def jackknife(measure: Callable[[Array], Array], units: Codes, rarest: int) -> I
     for start in range(0, total, step):
         left_out = np.arange(start, min(start + step, total))
         without[left_out] = measure((groups != left_out[:, None]).astype(np.float64))
-    moved = (value - without) * np.sqrt((total - 1) / total)
-    return Influence(
-        by_unit=_spread(moved, groups, units),
-        df=rarest - 1,
-        counted=len(np.unique(units)),
-        method="jackknife",
-    )
+    by_unit = _spread((value - without) * np.sqrt((total - 1) / total), groups, units)
+    held = np.bincount(strata)
+    fewest = int(held[held > 0].min())
+    variances = np.bincount(strata, weights=np.square(by_unit))
+    doubt = float((variances**2 / np.maximum(held - 1, 1)).sum())
+    df = float(variances.sum() ** 2 / doubt) if doubt > 0 else fewest - 1
+    return Influence(by_unit=by_unit, df=df, fewest=fewest, method="jackknife")
 
 
-def _grouped(units: Codes) -> Codes:
-    """Units, or as many random groups of them as the jackknife may leave out."""
-    total = int(units.max()) + 1
+def _strata(units: Codes, classes: Codes) -> Codes:
+    """(units,): the class of each; where it has several, the one that the fewest units have."""
+    has = np.zeros((int(units.max()) + 1, int(classes.max()) + 1), dtype=np.bool_)
+    has[units, classes] = True
+    strata: Codes = np.where(has, has.sum(axis=0), len(has) + 1).argmin(axis=1)
+    return strata
+
+
+def _grouped(units: Codes, strata: Codes) -> Codes:
+    """Units, or random groups of them that part the units of a class as far as they go."""
+    total = len(strata)
     if total <= MOST_GROUPS:
         return units
-    return np.random.default_rng(0).permutation(total)[units] % MOST_GROUPS
+    order = np.lexsort((np.random.default_rng(0).random(total), strata))
+    place = np.empty(total, dtype=np.int64)
+    place[order] = np.arange(total) % MOST_GROUPS
+    return place[units]
 
 
 def _spread(moved: Array, groups: Codes, units: Codes) -> Array:

@@ -64,16 +64,14 @@ def _score(
 ) -> tuple[float, float]:
     """Wilson's interval of a share that has this variance, on the scale of the bounds.
 
-    At a bound a variance of 0 says nothing: its n is then the number of units that count; elsewhere
-    it says that there is nothing to be unsure of. No estimate is worth less than one unit.
+    A variance of 0, as at a bound, says nothing: its n is then the number of units that count. No
+    estimate is worth less than one unit.
     """
     low, width = bounds[0], bounds[1] - bounds[0]
     share, variance = (value - low) / width, (influence.error / width) ** 2
     inner = max(share * (1 - share), 0.0)
-    if influence.binomial or inner < TINY:
+    if influence.binomial or inner < TINY or variance < TINY:
         n = influence.df + 1
-    elif variance < TINY:
-        return value, value
     else:
         n = max(inner / variance, 1.0)
     square = quantile**2

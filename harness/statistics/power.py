@@ -12,13 +12,13 @@ Error = Callable[[float], float]
 """A true drop, 0 or more -> the standard error of the difference at that drop."""
 
 
-def p_below(effect: float, error: float, df: float, counted: int) -> float:
+def p_below(effect: float, error: float, df: float, fewest: int) -> float:
     """One-sided p of a difference below 0, by Student's t.
 
-    Without any error that of the sign test: all of the `counted` units moved alike, or none did.
+    Without any error that of the sign test on `fewest` units: they all moved alike, or none did.
     """
     if error == 0:
-        return 1.0 if effect >= 0 else 0.5**counted
+        return 1.0 if effect >= 0 else 0.5**fewest
     return float(stdtr(df, effect / error))
 
 

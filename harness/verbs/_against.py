@@ -17,6 +17,9 @@ from harness.verbs._sides import Measured
 BASELINES, PUBLISHED = "baselines", "published"
 """The words that --against knows; all else is a folder."""
 
+DEFAULT = Path("baselines")
+"""May be absent: a suite of which nothing was accepted yet."""
+
 Reader = Callable[[Measured], Mapping[int, Entry]]
 """Seed -> what the measured side of a model is held against."""
 
@@ -28,6 +31,8 @@ class OtherCases(HarnessError):
 def reader(scope: Scope, named: str, baselines: Path) -> Reader:
     """Of `--against`. Raises HarnessError for a folder that holds nothing of the suite."""
     if named == BASELINES:
+        if baselines != DEFAULT and not baselines.is_dir():
+            raise HarnessError(f"--baselines must be a folder of accepted records, got {baselines}")
         return lambda side: accepted(baselines, side.runs[0])
     folder = Path(named)
     suite = folder / scope.suite.name
@@ -43,9 +48,12 @@ def reader(scope: Scope, named: str, baselines: Path) -> Reader:
 
 
 def elsewhere(scope: Scope, option: str, folder: Path) -> None:
-    """Raises HarnessError unless `folder` is one that is not `--runs`."""
-    if not folder.is_dir():
-        raise HarnessError(f"{option} must be a folder of Runs, got {folder}")
+    """Raises HarnessError unless `folder` holds Runs of the suite, and is not `--runs`."""
+    if not any((folder / scope.suite.name).glob("*/*/*/s*-*/record.json")):
+        raise HarnessError(
+            f"{option} must be a folder with Runs of {scope.suite.name}, got {folder}; "
+            f"harness run {scope.asked} --out {folder} at the revision to compare with"
+        )
     if folder.resolve() == scope.place.resolve():
         raise HarnessError(f"{option} must be another folder than --runs, got {folder} for both")
 
@@ -97,7 +105,7 @@ _CASES = ("id", "y_true")
 class Asked:
     """What the options of `check` say, and where its answer goes beside the terminal."""
 
-    baselines: Path = Path("baselines")
+    baselines: Path = DEFAULT
     against: str = BASELINES
     base: Path | None = None
     strict: bool = False

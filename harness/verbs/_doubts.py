@@ -5,30 +5,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.record import Verdict
 from harness.rules import LATENCY_METRICS
 from harness.verbs._checked import Doubt
 from harness.verbs._scope import Scope
 from harness.verbs._sides import Measured
 
 MACHINE = ("unsteady-latency", "noisy-latency", "backend-skipped")
-"""Warnings about where was measured: under --strict they fail where a latency gate was judged."""
+"""Warnings about stored timings, which judge nothing: they never fail."""
 LEAK = "leak"
 """How the code of an audit's fault begins that fails under --strict."""
 
 
-def of_records(
-    sides: Sequence[Measured], verdicts: Sequence[Verdict], *, strict: bool
-) -> list[Doubt]:
+def of_records(sides: Sequence[Measured], *, strict: bool) -> list[Doubt]:
     """Every warning of every record that was judged; with `strict` they fail, but for MACHINE."""
-    timed = {v.subject for v in verdicts if is_latency(v.gate) and v.effect is not None}
     return [
         Doubt(
             subject=side.subject,
             what=f"s{seed}",
             code=warning["code"],
             message=warning["message"],
-            fails=strict and (warning["code"] not in MACHINE or side.subject in timed),
+            fails=strict and warning["code"] not in MACHINE,
         )
         for side in sides
         for seed, entry in side.side.entries.items()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri  # type: ignore[import-untyped]
 
-from harness.compare import Difference
+from harness.differences import Difference
 from harness.record import as_json
 from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.statistics.power import POWER

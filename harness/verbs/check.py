@@ -63,7 +63,7 @@ def check(scope: Scope, asked: Asked) -> Checked:
     if published:
         pending += _published.verdicts(scope, measured, asked.baselines, faults)
     verdicts = settled(pending)
-    doubts = of_records(measured, verdicts, strict=asked.strict)
+    doubts = of_records(measured, strict=asked.strict)
     return checked(
         scope.suite.name,
         asked.what,

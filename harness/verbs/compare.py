@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.baselines import Entry, shipped
+from harness.comparable import incomparable
 from harness.compare import difference
 from harness.errors import HarnessError
-from harness.gate import incomparable
 from harness.plan import EXTERNAL
 from harness.predictions import Predictions
 from harness.record import Record, read_record
