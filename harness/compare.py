@@ -4,14 +4,16 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
 from harness.baselines import Entry
 from harness.contracts import influence, kinds
-from harness.differences import ROUNDING, Difference
+from harness.differences import ROUNDING, Difference, alike
 from harness.errors import HarnessError
 from harness.predictions import Predictions, Units, decide
 from harness.statistics.influence import Codes, Influence, mean, minus
@@ -68,11 +70,7 @@ def confirmed(
     models change places on random units, and the larger p counts, as far as 9,999 choices tell.
     `a` and `b` are of the same seeds in the same order, or of one seed each.
     """
-    same = len(a) == len(b) and all(
-        np.array_equal(one.probability, other.probability)
-        and np.array_equal(one.decision, other.decision)
-        for one, other in zip(a, b, strict=True)
-    )
+    same = len(a) == len(b) and all(map(alike, a, b))
     found = dataclasses.replace(found, same=same)
     still = found.error <= ROUNDING
     few = found.fewest < FEW or not all(map(math.isfinite, found.bounds))
@@ -157,6 +155,7 @@ def cohort(predictions: Predictions, where: Mapping[str, str]) -> Predictions:
 
     Raises HarnessError for a class or group that the data does not have.
     """
+    classes = predictions.classes
     for key, value in where.items():
         column = predictions.groups.get(key.removeprefix("group."))
         if column is not None:
@@ -166,8 +165,19 @@ def cohort(predictions: Predictions, where: Mapping[str, str]) -> Predictions:
         elif key.startswith("group.") and column is not None and value in column:
             predictions = predictions.where(column == value)
         else:
-            raise HarnessError(f"where must be a class or group of the data, got {key} = {value!r}")
+            known = _known(classes, predictions.groups)
+            got = f"{key} = {value!r}; there are {known}"
+            raise HarnessError(f"where must be a class or group of the data, got {got}")
     return predictions
+
+
+def _known(classes: Sequence[str], groups: Mapping[str, NDArray[Any]]) -> str:
+    """What `where` may say, as it is written."""
+    said = [f"class={name}" for name in classes]
+    for name, column in groups.items():
+        values = {value or "unknown" for value in column.tolist()}
+        said += [f"group.{name}={value}" for value in sorted(values)]
+    return ", ".join(said)
 
 
 def with_scores(cases: Predictions, entry: Entry, threshold: float) -> Predictions:

@@ -3,13 +3,12 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from harness import shelf
 from harness.baselines import Entry
 from harness.comparable import incomparable
 from harness.compare import difference, with_scores
 from harness.contracts import kinds
+from harness.differences import alike
 from harness.environment import differences
 from harness.errors import HarnessError
 from harness.judgement import trial
@@ -116,9 +115,7 @@ def _judge(
             entry.record.find(gate.metric, **where) for entry in side.entries.values()
         ):
             return _verdict(name, side, "not-run", f"undefined, and nothing else accepted: {why}")
-        return _verdict(
-            name, side, "missing", f"defined before, and now undefined: {why}", baseline=then
-        )
+        return _verdict(name, side, "missing", f"defined before, not now: {why}", baseline=then)
     if not seeds:
         return _verdict(name, side, "new", "nothing accepted yet: harness accept", current=current)
     baseline = _mean(accepted, gate.metric, where, seeds)
@@ -155,7 +152,7 @@ def _by_cases(
     name = dataclasses.replace(gate, where=where).name
     found = difference(spec, now, then, suite.policy.interval, where)
     if isinstance(found, str):
-        same = all(map(_answers_alike, now, then))
+        same = all(map(alike, now, then))
         status, reason = (
             ("ok", "every case is answered as before") if same else ("inconclusive", found)
         )
@@ -163,10 +160,6 @@ def _by_cases(
         numbers |= {"current": _mean(side.entries, gate.metric, where, seeds)}
         return _verdict(name, side, status, reason, **numbers)
     return trial(name, side.subject, found, gate.margin or 0.0)
-
-
-def _answers_alike(a: Predictions, b: Predictions) -> bool:
-    return np.array_equal(a.probability, b.probability) and np.array_equal(a.decision, b.decision)
 
 
 def _verdict(gate: str, side: Side, status: str, reason: str, **numbers: object) -> Verdict:

@@ -70,15 +70,16 @@ def widen(
     if wrong:
         raise HarnessError(
             f"probabilities must be finite and in [0, 1], got others in {wrong} of "
-            f"{len(probability)} cases; check the model's link"
+            f"{len(probability)} cases; check the softmax or link that gave them"
         )
     if kind == "multilabel":
         return probability
     total: NDArray[np.float64] = probability.sum(axis=1, keepdims=True)
-    if np.abs(total - 1).max(initial=0) > 1e-4:
+    apart = np.abs(total - 1)
+    if wrong := int((apart > 1e-4).sum()):
         raise HarnessError(
-            f"probabilities of a case must sum to 1, got {float(total.max()):g}; "
-            "check the model's link"
+            f"probabilities of a case must sum to 1, got others in {wrong} of {len(total)} cases, "
+            f"at worst {total.flat[apart.argmax()]:g}; check the softmax or link that gave them"
         )
     scaled: NDArray[np.float64] = probability / total
     return scaled

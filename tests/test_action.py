@@ -1,6 +1,7 @@
 """The GitHub Action and the example workflow: read as YAML, and run as far as a shell can."""
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -224,9 +225,35 @@ def test_a_worse_head_fails_beside_its_base(job: Job) -> None:
     assert job.git("status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_a_head_that_repairs_its_base_can_pass(job: Job, left: bool) -> None:
+    checking.write(job.work, {"bright": 20.0})
+    wrong = job.work / ("bright.onnx" if left else "suites/line.toml")
+    good = wrong.read_bytes()
+    wrong.write_text("wrong", encoding="utf-8")
+    base = job.commit()
+    wrong.write_bytes(good)
+    job.commit()
+    found = job.run(suite="line", base_ref=base)
+    assert (found["exit"], found["code"]) == (0, "0"), found["said"]
+    said, _, reason = found["summary"].partition("\n\n~~~\nharness: ")
+    assert said.startswith("The base could not be measured: ")
+    assert ("bright.onnx must be" if left else "line.toml must be") in reason
+    assert "accepted records in baselines" in reason
+
+
 FAKE = """
 printf '%s\\n' "$PWD: $*" >> "$LOG"
-[ "$1" = run ] && case "$*" in *base-runs*) exit "${BASE:-0}" ;; *) exit "${HEAD:-0}" ;; esac
+if [ "$1" = run ]; then
+  code="${HEAD:-0}" made=""
+  case "$*" in *base-runs*) code="${BASE:-0}" made="${MADE-ok}" ;; esac
+  for status in $made; do
+    mkdir -p "$4/$status"
+    printf '{\\n "status": "%s"\\n}\\n' "$status" > "$4/$status/record.json"
+  done
+  [ "$code" -eq 0 ] || printf 'more\\nharness: it broke\\n' >&2
+  exit "$code"
+fi
 while [ "$1" != --markdown ]; do shift; done
 echo '### told' > "$2"
 exit "${CHECK:-0}"
@@ -295,6 +322,42 @@ class TestPlumbing:
         assert "--base" not in fake.log[1]
         assert fake.git("worktree", "list").count("\n") == 0
 
+    @pytest.mark.parametrize("made", ["", "failed", "ok failed", "partial failed"])
+    def test_a_base_of_which_nothing_was_measured_is_none(
+        self, fake: Job, made: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BASE", "2")
+        monkeypatch.setenv("MADE", made)
+        found = fake.run(suite="mine", base_ref="HEAD~1")
+        check = self.asked(fake)[-1]
+        assert "harness: it broke" in found["said"]
+        assert fake.git("worktree", "list").count("\n") == 0
+        some = made in ("ok failed", "partial failed")
+        assert check.endswith(" --against @/base-runs --base @/base-runs") == some
+        assert ("--against" in check) == some
+        assert ("::warning::The base could not be measured as a whole" in found["said"]) == some
+        said = "The base could not be measured: records are held against accepted ones."
+        reason = f"{said}\n\n~~~\nharness: it broke\n~~~\n\n"
+        assert found["summary"] == ("" if some else reason) + "### told\n"
+
+    @pytest.mark.parametrize("below", ["", "deep/er"])
+    def test_a_clone_below_the_workspace(self, fake: Job, below: str) -> None:
+        for name in ("suites", "data"):
+            place = fake.work / below / name
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "mine.toml").write_text("3", encoding="utf-8")
+        base = fake.commit() if below else "HEAD~1"
+        inner = fake.work.rename(fake.place / "repo")
+        fake.work.mkdir()
+        inner = inner.rename(fake.work / "repo")
+        (fake.work / "kept").mkdir()
+        directory = f"repo/{below}".rstrip("/")
+        found = fake.run(suite="mine", base_ref=base, working_directory=directory, against="kept")
+        first, head, check = self.asked(fake)
+        assert first.rstrip("/").startswith(f"@/base{'/' if below else ''}{below}"), found["said"]
+        assert head.startswith(f"{fake.work}/{directory}: run")
+        assert check.endswith(f" --against {fake.work}/kept --base @/base-runs")
+
     def test_runs_that_are_there_are_not_made_again(self, fake: Job) -> None:
         fake.run(suite="mine", base_ref="HEAD~1", base_runs="runs of base")
         _, check = self.asked(fake)
@@ -303,8 +366,8 @@ class TestPlumbing:
 
     def test_a_base_that_is_not_here_is_fetched(self, fake: Job) -> None:
         fake.work.rename(fake.place / "origin")
-        command = ["git", "clone", "--quiet", "--depth=1", f"file://{fake.place}/origin", fake.work]
-        subprocess.run(command, check=True, capture_output=True)
+        command = ["git", "clone", "--quiet", "--depth=1", f"file://{fake.place}/origin"]
+        subprocess.run([*command, str(fake.work)], check=True, capture_output=True)
         origin = ["git", "-C", str(fake.place / "origin"), "branch", "release", "HEAD~1"]
         subprocess.run(origin, check=True)
         found = fake.run(suite="mine", base_ref="release")
@@ -367,11 +430,61 @@ class TestPlumbing:
 
     @pytest.mark.parametrize("there", [True, False])
     def test_the_example_comments_once(self, fake: Job, there: bool) -> None:
+        answer = "'12\\n13\\n'" if there else "''"
+        fake.program("gh", f'echo "$*" >> "$LOG"; case "$*" in *--jq*) printf {answer} ;; esac')
+        code, said = fake.step(comment(), self.told(fake))
+        to = "PATCH -F body=@{} repos/o/r/issues/comments/12"
+        to = to if there else "POST -F body=@{} repos/o/r/issues/7/comments"
+        body = fake.place / "temp/comment.md"
+        assert (code, fake.log[1:]) == (0, [f"api --silent --method {to.format(body)}"]), said
+        assert fake.log[0].endswith(" repos/o/r/issues/7/comments")
+        assert body.read_text(encoding="utf-8") == "<!-- harness mine -->\n### told\n"
+
+    @pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
+    @pytest.mark.parametrize(
+        ("login", "body", "ours"),
+        [
+            ("github-actions[bot]", "<!-- harness mine -->\n### told", True),
+            ("github-actions[bot]", "<!-- harness other -->\n### told", False),
+            ("github-actions[bot]", "", False),
+            ("somebody", "<!-- harness mine -->\n### told", False),
+        ],
+    )
+    def test_the_example_knows_its_own_comment(
+        self, fake: Job, login: str, body: str, ours: bool
+    ) -> None:
+        comments = [{"id": 11, "user": {"login": "else"}, "body": "x"}]
+        comments.append({"id": 12, "user": {"login": login}, "body": body})
+        (fake.work / "all.json").write_text(json.dumps(comments), encoding="utf-8")
         fake.program(
-            "gh", f'echo "$*" >> "$LOG"; [[ "$*" != *--edit-last* ]] || exit {int(not there)}'
+            "gh", 'echo "$*" >> "$LOG"; case "$*" in *--jq*) exec jq -r "$4" all.json ;; esac'
         )
-        [step] = [each for each in steps_of(EXAMPLE) if "run" in each]
-        known = {"github.event.pull_request.number": "7", "steps.gates.outputs.markdown": "a b.md"}
-        code, _ = fake.step(step, known)
-        again = [] if there else ["pr comment 7 --body-file a b.md"]
-        assert (code, fake.log) == (0, ["pr comment 7 --edit-last --body-file a b.md", *again])
+        code, said = fake.step(comment(), self.told(fake))
+        assert (code, "PATCH" in fake.log[-1]) == (0, ours), said
+
+    def told(self, fake: Job) -> dict[str, str]:
+        markdown = fake.place / "a b.md"
+        markdown.write_text("### told\n", encoding="utf-8")
+        return {
+            "github.repository": "o/r",
+            "github.event.pull_request.number": "7",
+            "steps.gates.outputs.markdown": str(markdown),
+        }
+
+
+def comment() -> dict[str, Any]:
+    """The step of the example that comments."""
+    [step] = [each for each in steps_of(EXAMPLE) if "run" in each]
+    return step
+
+
+def test_the_example_asks_for_no_more_than_it_may_do() -> None:
+    steps = {step.get("name"): step for step in steps_of(EXAMPLE)}
+    assert steps["Tell the pull request"]["if"] == (
+        "always() && steps.gates.outputs.markdown != '' "
+        "&& github.event.pull_request.head.repo.full_name == github.repository "
+        "&& github.actor != 'dependabot[bot]'"
+    )
+    assert steps["Keep the records"]["if"] == "always() && steps.gates.outputs.runs != ''"
+    [use] = [step["with"]["suite"] for step in steps.values() if step.get("id") == "gates"]
+    assert comment()["env"]["MARK"] == f"<!-- harness {use} -->"

@@ -174,6 +174,10 @@ def test_cohort_selects_groups_and_classes() -> None:
     for where in ({"group.sex": "X"}, {"class": "unheard"}, {"group.site": "A"}):
         with pytest.raises(HarnessError, match="class or group of the data"):
             cohort(table, where)
+    known = "class=benign, class=.*, group.sex=F, group.sex=unknown$"
+    for where in ({"sex": "F"}, {"class": "benign", "group.sex": "M"}):
+        with pytest.raises(HarnessError, match=f"got .*sex = '[FM]'; there are {known}"):
+            cohort(unnamed, where)
 
 
 def entry(model: str, seed: int, auc: float | None, **changes: Any) -> Entry:

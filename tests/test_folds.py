@@ -282,6 +282,7 @@ def refused(folder: Path, model: str) -> None:
     only = opened(folder, [model])
     with pytest.raises(HarnessError, match="accept must find a record in "):
         accept(only, folder / "baselines", allow_dirty=True)
+    (folder / "baselines").mkdir()
     [fault] = check(only, Asked(baselines=folder / "baselines")).faults
     assert fault.message.startswith(f"own/lesions/{model}/cpu must be measured first")
     with pytest.raises(HarnessError, match="must share a dataset and seed"):
@@ -359,6 +360,7 @@ def test_other_folds_are_not_comparable(here: Path) -> None:
     accept(opened(here), here / "baselines", allow_dirty=True)
     write(here, "{ folds = 3, seed = 1 }")
     assert measure(here, ["bright"]).code == 0
+    (here / "baselines").mkdir(exist_ok=True)
     found = check(opened(here, ["bright"]), Asked(baselines=here / "baselines"))
     [verdict] = found.verdicts
     assert (found.code, verdict.status) == (4, "not-comparable")

@@ -379,7 +379,15 @@ FAULTS = {
         r"finite and in \[0, 1\], got others in 1 of 60",
     ),
     "logits": (rows(HEAD, *ROWS[:-1], "test-59,-3,4"), r"finite and in \[0, 1\], got others in 1"),
-    "sums": (rows(HEAD, *ROWS[:-1], "test-59,0.9,0.9"), "of a case must sum to 1, got 1.8"),
+    "sums": (rows(HEAD, *ROWS[:-1], "test-59,0.9,0.9"), "of 60 cases, at worst 1.8;"),
+    "sums apart": (
+        rows(HEAD, "test-0,0.1,0.3", "test-1,0.5,0.6", *ROWS[2:]),
+        "must sum to 1, got others in 2 of 60 cases, at worst 0.4; check the softmax or link",
+    ),
+    "two orders": (
+        rows("index,id,a,b", *[f"{i ^ (i < 4)},{row}" for i, row in enumerate(ROWS)]),
+        "in 'id' and 'index', or one .*, got another case in 4 of 60 test rows, test-0 test-1",
+    ),
     "missing": (
         rows(HEAD, *ROWS[:-4]),
         r"each of the 60 test cases of d, got no prediction of 4, test-56 test-57 test-58 \.\.\.$",
@@ -406,6 +414,17 @@ FAULTS = {
     ),
     "no label": (rows(f"{HEAD},y_true", *[f"{r},c" for r in ROWS]), "labels a, b in 'y_true', got"),
 }
+
+
+def test_an_id_and_an_index_may_agree(tmp_path: Path, blank: Any) -> None:
+    blank("breastmnist")
+    tables = []
+    for head, lines in ((HEAD, ROWS), (f"index,{HEAD}", [f"{i},{r}" for i, r in enumerate(ROWS)])):
+        path = tmp_path / "x.csv"
+        path.write_text(rows(head, *reversed(lines)), encoding="utf-8")
+        tables.append(csv.read(path, suite("breastmnist"), None))
+    one, both = tables
+    assert one.id.tolist() == both.id.tolist()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -61,12 +61,25 @@ def _by_split(columns: Columns) -> Iterator[tuple[str, Columns]]:
 
 
 def _agree(columns: Columns, known: Samples, told: _unread.Told) -> None:
-    """Raises HarnessError where a file names other classes than the data, or another kind."""
+    """Raises HarnessError where a file names other classes, another kind or order than the data."""
     if told.classes and told.classes != known.classes:
         got = ", ".join(told.classes)
         raise columns.fault(f"classes {', '.join(known.classes)} as the data", got)
     if told.kind and told.kind != known.kind:
         raise columns.fault(f"classes of kind {known.kind} as the data", told.kind)
+    _same_numbers(columns, known)
+
+
+def _same_numbers(columns: Columns, known: Samples) -> None:
+    """Raises HarnessError where a row has an id, and the index of another case."""
+    if not {"id", "index"} <= columns.arrays.keys():
+        return
+    number = {case: str(k) for k, case in enumerate(known.ids.astype(str).tolist())}
+    pairs = zip(columns.take("id").tolist(), columns.take("index").tolist(), strict=True)
+    apart = [case for case, told in pairs if number.get(case, told) != told]
+    if apart:
+        got = f"another case in {len(apart)} of {len(columns)} {known.split} rows, {_some(apart)}"
+        raise columns.fault("the same case in 'id' and 'index', or one of the two columns", got)
 
 
 def _part(columns: Columns, known: Samples, name: str, threshold: float) -> Predictions:
