@@ -13,7 +13,7 @@ _LEAD = (
     "seeds shown. Brackets and bars are intervals; on a bar the dot is the mean, a tick is a seed, "
     "and the dashed line is what the most frequent answer, given always, would score. "
     "Lines are in order of value, which may be luck; a rank is 1 and as many more as models are "
-    "better in a paired test."
+    "better in a paired test; two models that share a letter below it are not told apart."
 )
 _SEEDS = Column(label="Seeds", explain="Checkpoints, and the ranking metric of each.")
 _SPREAD = Column(
