@@ -16,12 +16,18 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(row: Measurement | None) -> str:
-    """A value with its interval: `0.861 [0.80, 0.91]`; whole numbers with separators."""
+    """A value with its interval: `0.861 [0.80, 0.91]`; whole numbers with separators.
+
+    A narrow interval has the digits of its value, which would seem to lie outside else.
+    """
     if row is None:
         return "-"
     if row.value is None:
         return "undefined"
     if row.unit == "parameters":
         return f"{row.value:,.0f}"
-    value = f"{row.value:.3f}"
-    return f"{value} [{row.ci[0]:.2f}, {row.ci[1]:.2f}]" if row.ci else value
+    if row.ci is None:
+        return f"{row.value:.3f}"
+    low, high = row.ci
+    places = 2 if high - low >= 0.02 else 3
+    return f"{row.value:.3f} [{low:.{places}f}, {high:.{places}f}]"
