@@ -84,7 +84,8 @@ def confirmed(
     told = made is None or p > 2 / (made + 1)
     if math.isnan(p) or not (still or told):
         return found
-    known = p if still else max(2 * min(found.below, found.above), p)
+    without = 2 * min(found.below, found.above)
+    known = max(without, p) if not still else p if told else min(without, p)
     return found.tested(known, method=f"{found.method}; p by permutation")
 
 

@@ -115,7 +115,7 @@ def _judge(
             entry.record.find(gate.metric, **where) for entry in side.entries.values()
         ):
             return _verdict(name, side, "not-run", f"undefined, and nothing else accepted: {why}")
-        return _verdict(name, side, "missing", f"defined before, not now: {why}", baseline=then)
+        return _verdict(name, side, "missing", f"undefined or absent now: {why}", baseline=then)
     if not seeds:
         return _verdict(name, side, "new", "nothing accepted yet: harness accept", current=current)
     baseline = _mean(accepted, gate.metric, where, seeds)

@@ -101,6 +101,19 @@ def test_a_collapse_of_all_is_evidence_though_nothing_scatters() -> None:
     assert found.below == pytest.approx(2.0**-12)
 
 
+def test_a_collapse_of_many_is_as_sure_as_they_are_many() -> None:
+    """Random choices tell no p below 1 in 10,000, which the gates of a large check would not see."""
+    score = np.where(np.arange(300) % 3 == 0, 0.9, 0.1)
+    good = dataclasses.replace(
+        predictions(0, n=300), probability=np.stack([1 - score, score], axis=1)
+    )
+    bad = dataclasses.replace(good, probability=good.probability[:, ::-1].copy())
+    found = difference(AUC, [bad], [good], Interval())
+    assert isinstance(found, Difference)
+    assert found.error == 0.0
+    assert found.below == pytest.approx(2.0**-100)
+
+
 def test_sides_that_know_other_subjects_are_refused() -> None:
     alone, whole = predictions(1), predictions(2, subjects=True)
     with pytest.raises(HarnessError, match="must know the same"):
