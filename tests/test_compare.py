@@ -102,7 +102,7 @@ def test_a_collapse_of_all_is_evidence_though_nothing_scatters() -> None:
 
 
 def test_a_collapse_of_many_is_as_sure_as_they_are_many() -> None:
-    """Random choices tell no p below 1 in 10,000, which the gates of a large check would not see."""
+    """Random choices tell no p below 1 in 10,000, too little for the gates of a large check."""
     score = np.where(np.arange(300) % 3 == 0, 0.9, 0.1)
     good = dataclasses.replace(
         predictions(0, n=300), probability=np.stack([1 - score, score], axis=1)
