@@ -10,7 +10,7 @@ Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only thes
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only these; globs.")]
 Seeds = Annotated[list[str] | None, typer.Option("--seed", help="Only these.")]
 Devices = Annotated[
-    list[str] | None, typer.Option("--device", help="auto, cpu, cuda; or external, of score.")
+    list[str] | None, typer.Option("--device", help="auto, cpu, cuda; external: not run, plan.")
 ]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="train.epochs=3; wins over all.")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="1 epoch and 64 cases, kept apart.")]
@@ -36,7 +36,7 @@ Dirty = Annotated[bool, typer.Option("--allow-dirty", help="From uncommitted cod
 Json = Annotated[bool, typer.Option("--json", help="One object as the last line of stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-Where = Annotated[list[str] | None, typer.Option("--where", help="Of a cohort: class=NAME.")]
+Where = Annotated[list[str] | None, typer.Option("--where", help="class=NAME, group.NAME=VALUE.")]
 Test = Annotated[
     Literal["default", "bootstrap", "permutation", "mcnemar"],
     typer.Option("--test", help="How p is found; by default as the metric is best judged."),
