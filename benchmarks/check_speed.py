@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from harness import baselines, disk, shelf, store
-from harness.predictions import SHIPPED, Predictions
+from harness.cases import SHIPPED
+from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json
 from harness.score import score
 from harness.verbs._scope import ALL, Scope, open_scope

@@ -15,10 +15,10 @@ from functools import cache
 import numpy as np
 from populations import METRICS, PREVALENCE, Sample, draw
 
+from harness.cases import Units
 from harness.compare import Estimate, between
 from harness.differences import Difference
 from harness.judgement import status
-from harness.predictions import Units
 from harness.statistics.influence import minus
 from harness.statistics.power import minimum_detectable_effect
 from harness.suite import MetricSpec

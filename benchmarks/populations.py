@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from harness.cases import SHIPPED
 from harness.contracts import influence
 from harness.metrics import accuracy, roc_auc, sensitivity
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.statistics.influence import Influence, share
 
 PREVALENCE, WITHIN, BETWEEN = 0.25, 0.5, 0.7

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from harness.cases import SHIPPED
 from harness.metrics import roc_auc
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.statistics.resampling import replicates, resample_weights
 
 CASES, RESAMPLES, LOOPED, ROUNDS = 10_000, 2_000, 40, 5

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from harness.cases import SHIPPED
 from harness.guards.evidence import Evidence
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.samples import Kind
 
 Array = NDArray[np.float64]

@@ -12,10 +12,11 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
 from harness.baselines import Entry
+from harness.cases import Units
 from harness.contracts import influence, kinds
 from harness.differences import ROUNDING, Difference, alike
 from harness.errors import HarnessError
-from harness.predictions import Predictions, Units, decide
+from harness.predictions import Predictions, decide
 from harness.statistics.influence import Codes, Influence, mean, minus
 from harness.statistics.intervals import FEWEST_UNITS
 from harness.statistics.permutation import permutation

@@ -9,16 +9,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cases import Cases
 from harness.predictions import Predictions
-from harness.samples import Kind, Samples
+from harness.samples import Samples
 from harness.statistics.influence import Codes, Influence, jackknife
+from harness.volumes import Volumes
 
 
 class Model(Protocol):
-    """`models/NAME.py`. Optionally `to_onnx(module, shape) -> ModelProto`, logits out."""
+    """`models/NAME.py`. Optionally `to_onnx(module, shape) -> ModelProto`, logits out.
+
+    Optionally `TASKS`, by default ("classify",).
+    """
 
     def build(self, shape: tuple[int, ...], outputs: int, **args: Any) -> Any:
-        """A torch module: float32 (n, *shape) -> logits (n, outputs)."""
+        """A torch module: float32 (n, *shape) -> logits (n, outputs).
+
+        Of task "segment" (n, outputs, *shape[1:]).
+        """
 
 
 class Dataset(Protocol):
@@ -33,8 +41,11 @@ class Dataset(Protocol):
     def fingerprint(self, root: Path | None, **args: Any) -> str:
         """What identifies the contents, without decoding an image."""
 
-    def load(self, split: str, root: Path | None, **args: Any) -> Samples:
-        """The cases of `train`, `val` or `test`."""
+    def load(self, split: str, root: Path | None, **args: Any) -> Samples | Volumes:
+        """The cases of `train`, `val` or `test`; of images with masks `Volumes`.
+
+        Data that has no split of its own names them `all`; `SPLITS` says which there are.
+        """
 
 
 class Metric(Protocol):
@@ -59,30 +70,34 @@ class Metric(Protocol):
         """(resamples, n) weights -> (resamples,) values, NaN where undefined."""
 
 
-def kinds(metric: Any) -> tuple[Kind, ...]:
+class MaskMetric(Metric, Protocol):
+    """A metric of task "segment": a number a case and class, made while its masks are there."""
+
+    def columns(self, pair: Any, empty: Any, **args: Any) -> Mapping[str, Any]:
+        """Column name -> number of one class of a case, NaN where `empty` excludes the case.
+
+        pair: `metrics._pair.Pair`; empty: `suite.Empty`. Of lesions, an array, a number a lesion. Names are unique on the
+        shelf, two metrics that give the same column give the same numbers.
+        """
+
+
+KINDS_OF = {"classify": ("nominal", "ordinal", "multilabel"), "segment": ("mask",)}
+
+
+def kinds(metric: Any) -> tuple[str, ...]:
     """The kinds of data that a metric is for: others have no row of it."""
-    found: tuple[Kind, ...] = getattr(metric, "KINDS", ("nominal", "ordinal", "multilabel"))
+    every = tuple(kind for task in metric.TASKS for kind in KINDS_OF[task])
+    found: tuple[str, ...] = getattr(metric, "KINDS", every)
     return found
 
 
-def influence(
-    metric: Any, predictions: Predictions, units: Codes, args: Mapping[str, Any]
-) -> Influence:
+def influence(metric: Any, predictions: Cases, units: Codes, args: Mapping[str, Any]) -> Influence:
     """How much each unit moves a metric, by its own formula or the jackknife."""
     if hasattr(metric, "influence"):
         found: Influence = metric.influence(predictions, units, **args)
         return found
     measure = partial(metric.measure, predictions, **args)
-    return jackknife(measure, units, _strata(predictions))
-
-
-def _strata(predictions: Predictions) -> Codes:
-    """(n,): the true class; of several labels the rarest that is true, or one more for none."""
-    if predictions.kind != "multilabel":
-        return predictions.y_true
-    truth = predictions.truth
-    rarest = np.where(truth, truth.sum(axis=0), len(truth) + 1).argmin(axis=1)
-    return np.where(truth.any(axis=1), rarest, len(predictions.classes))
+    return jackknife(measure, units, predictions.strata)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

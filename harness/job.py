@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import builders, shelf
+from harness.cases import ELSEWHERE
 from harness.environment import environment
 from harness.errors import HarnessError
 from harness.plan import Run
-from harness.predictions import ELSEWHERE
 from harness.progress import Progress
 from harness.samples import Samples
 from harness.splits import WHOLE, part

@@ -3,31 +3,20 @@
 import dataclasses
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cases import Cases, Scores
 from harness.disk import column, read_table
 from harness.errors import HarnessError
 from harness.samples import Kind
 
-SHIPPED = "onnx-fp32"
-"""The variant that ships, and that every unqualified quality row is about."""
-ELSEWHERE = "test@"
-"""Before the name of another dataset: the split of its test cases."""
-
-
-class Units(NamedTuple):
-    """What is resampled and counted, and the code (n,) of the one that each case belongs to."""
-
-    over: str
-    codes: NDArray[np.int64]
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Predictions:
+class Predictions(Cases):
     """A row a case of a classification task, columns as arrays of length n.
 
     probability: (n, classes) float64, rows summing to 1; binary is widened to two columns.
@@ -36,19 +25,10 @@ class Predictions:
     Of kind multilabel, y_true and decision are (n, classes) of 0 and 1, and no row sums to 1.
     """
 
-    classes: tuple[str, ...]
-    id: NDArray[Any]
-    split: NDArray[Any]
-    variant: NDArray[Any]
     y_true: NDArray[np.int64]
     probability: NDArray[np.float64]
     decision: NDArray[np.int64]
-    subject: NDArray[Any] | None = None
-    groups: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
     kind: Kind = "nominal"
-
-    def __len__(self) -> int:
-        return len(self.id)
 
     @property
     def truth(self) -> NDArray[np.bool_]:
@@ -66,31 +46,6 @@ class Predictions:
         )
         return found
 
-    def units(self, over: str) -> Units:
-        """What is resampled: subjects where asked for and known, else images, each counted once."""
-        if over == "subject" and self.subject is not None and np.any(self.subject != ""):
-            return Units("subject", np.unique(self.subject, return_inverse=True)[1])
-        distinct, codes = np.unique(self.id, return_inverse=True)
-        return Units("image", codes if len(distinct) < len(self) else np.arange(len(self)))
-
-    def where(self, mask: NDArray[Any]) -> "Predictions":
-        """The rows of a boolean mask or an index array."""
-        return dataclasses.replace(
-            self,
-            id=self.id[mask],
-            split=self.split[mask],
-            variant=self.variant[mask],
-            y_true=self.y_true[mask],
-            probability=self.probability[mask],
-            decision=self.decision[mask],
-            subject=None if self.subject is None else self.subject[mask],
-            groups={name: column[mask] for name, column in self.groups.items()},
-        )
-
-    def select(self, split: str, variant: str = SHIPPED) -> "Predictions":
-        """The rows of one split and variant."""
-        return self.where((self.split == split) & (self.variant == variant))
-
     def one_against_rest(self, k: int) -> "Predictions":
         """Class `k` as the positive of a binary task, decided as the whole task was decided."""
         positive = self.probability[:, k]
@@ -103,25 +58,31 @@ class Predictions:
             kind="nominal",
         )
 
-    @classmethod
-    def concatenated(cls, parts: Sequence["Predictions"]) -> "Predictions":
-        """The rows of all parts, which are of the same classes.
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """(n,): the true class; of several labels the rarest that is true, or one more for none."""
+        if self.kind != "multilabel":
+            return self.y_true
+        truth = self.truth
+        rarest = np.where(truth, truth.sum(axis=0), len(truth) + 1).argmin(axis=1)
+        return np.where(truth.any(axis=1), rarest, len(self.classes))
 
-        Groups are the first's; a part that does not know them, or its subjects, has "" there.
-        """
-        first, named = parts[0], [part.subject is not None for part in parts]
+    def tally(self) -> str:
+        """How many cases there are of each class: 12 benign, 0 malignant."""
+        counted = zip(self.truth.sum(axis=0), self.classes, strict=True)
+        return ", ".join(f"{n} {name}" for n, name in counted)
 
-        def told(of: Callable[[Predictions], NDArray[Any] | None]) -> NDArray[Any]:
-            columns = [(of(part), len(part)) for part in parts]
-            return np.concatenate([np.full(n, "") if a is None else a for a, n in columns])
+    def scores(self) -> Scores:
+        """The probabilities, `p0`, `p1` ..."""
+        return _spread("p", self.probability)
 
-        return cls(
-            classes=first.classes,
-            kind=first.kind,
-            **{of: np.concatenate([getattr(part, of) for part in parts]) for of in _COLUMNS},
-            subject=told(lambda part: part.subject) if any(named) else None,
-            groups={g: told(lambda part, g=g: part.groups.get(g)) for g in first.groups},  # type: ignore[misc]
-        )
+    def with_scores(self, scores: Scores, threshold: float) -> "Predictions":
+        """The same cases with other probabilities, decided by `threshold`."""
+        probability = _gathered(scores, "p", len(self.classes))
+        if probability.shape != self.probability.shape or len(scores) != len(self.classes):
+            raise ValueError(f"{(len(next(iter(scores.values()))), len(scores))}")
+        decision = decide(probability, self.kind, threshold)
+        return dataclasses.replace(self, probability=probability, decision=decision)
 
     def to_parquet(self) -> bytes:
         """One Parquet file: a column a field, `p0`, `p1` ..., `group.NAME`; classes as metadata.
@@ -196,5 +157,4 @@ def _gathered(columns: Mapping[str, NDArray[Any]], name: str, width: int) -> NDA
 
 _PLAIN = ("id", "split", "variant")
 _BY_CASE = ("y_true", "decision")
-_COLUMNS = (*_PLAIN, *_BY_CASE, "probability")
 CLASSES, KIND = "harness.classes", "harness.kind"

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import shelf
+from harness.cases import Units
 from harness.compare import cohort
 from harness.differences import Difference
-from harness.predictions import Predictions, Units
+from harness.predictions import Predictions
 from harness.statistics.mcnemar import mcnemar
 from harness.statistics.permutation import permutation
 from harness.statistics.resampling import (

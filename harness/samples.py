@@ -55,8 +55,8 @@ class Samples:
 
     def banded(self, edges: Mapping[str, Sequence[float]]) -> "Samples":
         """Numeric group columns as bands: edges [0, 40, 65] make 63 "40-65", 70 ">=65"."""
-        bands = {name: _bands(self.groups, name, cuts) for name, cuts in edges.items()}
-        return dataclasses.replace(self, groups={**self.groups, **bands})
+        made = {name: bands(self.groups, name, cuts) for name, cuts in edges.items()}
+        return dataclasses.replace(self, groups={**self.groups, **made})
 
     def first(self, n: int) -> "Samples":
         """The same split cut to `n` cases, spread evenly over it, every class kept if it can be."""
@@ -87,7 +87,8 @@ class Samples:
         return np.unique(self.targets.argmax(axis=0))
 
 
-def _bands(groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float]) -> NDArray[Any]:
+def bands(groups: Mapping[str, NDArray[Any]], name: str, cuts: Sequence[float]) -> NDArray[Any]:
+    """The band that each value of a numeric group column is in, "" where it is unknown."""
     if name not in groups:
         known = ", ".join(sorted(groups)) or "none"
         raise HarnessError(f"groups must name columns of the data, got {name!r}; known: {known}")

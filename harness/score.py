@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from harness import contracts, shelf
+from harness.cases import ELSEWHERE, SHIPPED, Units
 from harness.errors import HarnessError
-from harness.predictions import ELSEWHERE, SHIPPED, Predictions, Units
+from harness.predictions import Predictions
 from harness.record import Measurement, Where
 from harness.statistics.influence import Codes, Influence
 from harness.statistics.intervals import Interval, interval

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import builders, contracts, disk, store
+from harness.cases import SHIPPED
 from harness.job import Job
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import as_json
 
 Facts = dict[str, Any]

@@ -6,6 +6,11 @@ from typing import Any, Literal
 
 from harness import strict
 
+Loss = Literal[
+    "bce", "cross_entropy", "dice", "dice_bce", "dice_ce", "one_minus_precision", "one_minus_iou"
+]
+"""The first two are of images and of masks, the others of masks alone."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
@@ -36,10 +41,30 @@ class Schedule:
 class Augment:
     """What is done to a training image, never to one that is measured.
 
-    `intensity`: it is multiplied by a number drawn evenly between these two.
+    `intensity`: it is multiplied by a number drawn evenly between these two. Of images with masks,
+    both are changed together: `scale` between two factors, `rotate` by up to so many degrees,
+    `elastic` by a random smooth shift, `flip` along each axis of an image with even chances.
     """
 
     intensity: tuple[float, float] | None = None
+    scale: tuple[float, float] | None = None
+    rotate: float = 0.0
+    elastic: bool = False
+    flip: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sampler:
+    """Which slices or crops of a volume are trained on, an epoch.
+
+    Slices: "natural" takes each once, "balance" draws as many, those with a class `weight` times as
+    often; by default the number of slices without a class for each with one.
+    Crops: `crops` a volume; "natural" anywhere, "balance" half of them around a voxel of a class.
+    """
+
+    positive: Literal["natural", "balance"] = "natural"
+    weight: float | None = None
+    crops: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +74,7 @@ class Train:
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = 1e-3
     weight_decay: float = 0.0
-    loss: Literal["bce", "cross_entropy"] = "cross_entropy"
+    loss: Loss = "cross_entropy"
     batch_size: int = 64
     epochs: int = 100
     seeds: tuple[int, ...] = (0,)
@@ -57,26 +82,43 @@ class Train:
     select: Literal["last", "best"] = "best"
     schedule: Schedule | None = None
     augment: Augment | None = None
+    sampler: Sampler = Sampler()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """What a model is given: black and white of the data become `range`."""
+    """What a model is given: black and white of the data become `range`.
+
+    Of volumes, `size` is what a network takes at once, two numbers for slices across the body and
+    three for crops; windows of it, overlapping by the share `overlap`, cover what is larger.
+    `intensity` "window": `window` (low, high), in HU say, becomes `range`, what is beyond is cut
+    off; without a window, that of an 8-bit image. "zscore": each case has mean 0 and deviation 1.
+    `spacing` in mm, or `resize` in pixels of a slice: the grid that the network works on; what it
+    finds goes back to the original one before it is measured.
+    """
 
     range: tuple[float, float] = (0.0, 1.0)
+    size: tuple[int, ...] | None = None
+    intensity: Literal["window", "zscore"] = "window"
+    window: tuple[float, float] | None = None
+    spacing: tuple[float, ...] | None = None
+    resize: tuple[int, int] | None = None
+    overlap: float = 0.25
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """How data without a split of its own is divided: shares for test and val, or `folds`.
+    """How data without a split of its own is divided: shares for test and val, `folds`, or `file`.
 
-    Units are divided, the cases of one together: subjects, or images.
+    Units are divided, the cases of one together: subjects, or images. `file` below the data root,
+    JSON, gives the ids of each part: {"train": [...], "val": [...], "test": [...]}.
     """
 
     by: Literal["subject", "image"] = "subject"
     test: float | None = None
     val: float | None = None
     folds: int | None = None
+    file: str | None = None
     seed: int = 0
 
 
@@ -85,6 +127,7 @@ class Dataset:
     """A file of datasets/ with its arguments. `groups`: name -> band edges of a numeric column.
 
     `test_on`: other datasets of the suite that a model trained here is also measured on.
+    `train_subjects`: so many, the same for every model, are trained on: a dose of the data.
     """
 
     load: str
@@ -93,6 +136,7 @@ class Dataset:
     input: Input = Input()
     split: Split | None = None
     test_on: tuple[str, ...] = ()
+    train_subjects: int | None = None
     train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -137,6 +181,19 @@ class Interval:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """What a case counts, class by class, where a mask is empty: as the worst there is, or not.
+
+    `both`: nothing there and nothing found; `missed`: there and not found; `false_alarm`: found and
+    not there. What is excluded is counted. A case that has no prediction counts as the worst.
+    """
+
+    both: Literal["exclude", "perfect"] = "exclude"
+    missed: Literal["worst", "exclude"] = "worst"
+    false_alarm: Literal["worst", "exclude"] = "worst"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What is done where the data cannot say. `threshold` decides binary tasks."""
 
@@ -144,12 +201,14 @@ class Policy:
     groups_min_n: int = 10
     interval: Interval = Interval()
     inconclusive: Literal["pass", "fail"] = "pass"
+    empty: Empty = Empty()
 
     @property
     def measured(self) -> dict[str, Any]:
         """What bears on numbers, and so on whether two records may be compared."""
         fields = dataclasses.asdict(self)
-        return {key: value for key, value in fields.items() if key != "inconclusive"}
+        usual = {"empty"} if self.empty == Empty() else set()
+        return {k: value for k, value in fields.items() if k not in {"inconclusive", *usual}}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +233,7 @@ class Suite:
 
     name: str
     title: str
-    task: Literal["classify"]
+    task: Literal["classify", "segment"]
     datasets: Mapping[str, Dataset]
     models: Mapping[str, Model]
     metrics: tuple[MetricSpec, ...]

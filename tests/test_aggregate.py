@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from harness import disk
 from harness.aggregate import agree, mean_rows, of_runs, seed_means
 from harness.baselines import Entry
+from harness.cases import SHIPPED
 from harness.errors import HarnessError
 from harness.plan import Run
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Measurement, Record
 from harness.score import score
 from harness.standings import standings

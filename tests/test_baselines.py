@@ -14,9 +14,10 @@ import pytest
 
 from harness import baselines, disk
 from harness.aggregate import seed_means
+from harness.cases import SHIPPED
 from harness.errors import HarnessError
 from harness.plan import Run, file_digest
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json
 from harness.score import score
 from harness.standings import standings

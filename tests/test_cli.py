@@ -20,8 +20,9 @@ import pytest
 from serving import Site, published
 
 from harness import cli, shelf
+from harness.cases import SHIPPED
 from harness.datasets import _medmnist_files
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import read_record
 from harness.verbs import _ending
 

@@ -9,10 +9,11 @@ from scipy.stats import ttest_rel
 from sklearn.metrics import roc_auc_score
 
 from harness.baselines import Entry
+from harness.cases import SHIPPED
 from harness.compare import cohort, difference, with_scores
 from harness.differences import Difference
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Measurement, Record
 from harness.standings import standings
 from harness.suite import Interval, MetricSpec

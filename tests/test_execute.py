@@ -20,9 +20,10 @@ from onnx import TensorProto
 from sklearn import metrics as sk
 
 from harness import disk, execute, job, predict
+from harness.cases import SHIPPED
 from harness.datasets import phantom
 from harness.models import liquid, slice_cnn
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json
 from harness.samples import Samples
 from harness.verbs._scope import Scope

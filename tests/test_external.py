@@ -12,8 +12,9 @@ import own
 import pytest
 from sklearn import metrics as sk
 
+from harness.cases import SHIPPED
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Measurement, Record
 from harness.verbs._scope import Answer, Scope, open_scope
 from harness.verbs.plan import planned

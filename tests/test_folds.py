@@ -14,8 +14,9 @@ import pytest
 from sklearn import metrics as sk
 
 from harness import folds, plan, predict
+from harness.cases import SHIPPED
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Record, read_record
 from harness.verbs import run as verb
 from harness.verbs._against import Asked

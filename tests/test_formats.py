@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness import shelf, truth
+from harness.cases import SHIPPED
 from harness.datasets import medmnist as reader
 from harness.datasets._medmnist_files import official
 from harness.errors import HarnessError
 from harness.formats import csv, medmnist, parquet
-from harness.predictions import SHIPPED, Predictions, decide
+from harness.predictions import Predictions, decide
 from harness.samples import Kind, Samples
 from harness.splits import part
 from harness.suite import Dataset, MetricSpec, Model, Policy, Split, Suite

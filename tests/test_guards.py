@@ -18,6 +18,7 @@ from onnx import helper
 from scipy.stats import ttest_1samp
 
 from harness import foreign, plan
+from harness.cases import SHIPPED
 from harness.folds import _of_a_fold
 from harness.formats._joined import only
 from harness.guards import decisions, prevalence, scores
@@ -26,7 +27,7 @@ from harness.guards.best_of import best_of
 from harness.guards.every import EXPLAINS, OF_A_FOLD, warn
 from harness.guards.evidence import Evidence
 from harness.plan import Run
-from harness.predictions import SHIPPED, Predictions, decide
+from harness.predictions import Predictions, decide
 from harness.reading import load
 from harness.record import Record
 from harness.samples import Kind, Samples

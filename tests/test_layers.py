@@ -10,8 +10,8 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 FLOORS = (
     {"errors", "progress", "statistics"},
-    {"samples", "strict", "environment", "disk"},
-    {"predictions"},
+    {"samples", "strict", "environment", "disk", "cases"},
+    {"predictions", "segmented", "volumes"},
     {"record", "shelf", "suite", "contracts", "remote"},
     {"builders", "ranges"},
     {

@@ -9,9 +9,10 @@ import pytest
 
 from harness import reading, truth
 from harness.baselines import accepted
+from harness.cases import SHIPPED
 from harness.compare import difference, with_scores
 from harness.plan import Run
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.samples import Samples
 from harness.trial import LEVEL
 

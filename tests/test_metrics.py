@@ -16,9 +16,10 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import UndefinedMetricWarning
 
 from harness import shelf
+from harness.cases import SHIPPED
 from harness.contracts import kinds
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions, decide
+from harness.predictions import Predictions, decide
 from harness.samples import Kind
 from harness.statistics.resampling import replicates, resample_weights
 

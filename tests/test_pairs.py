@@ -11,13 +11,14 @@ import pytest
 
 from harness import baselines, disk, ledger, pairs
 from harness.baselines import Entry
+from harness.cases import SHIPPED
 from harness.compare import difference
 from harness.contest import Contest, ranked
 from harness.differences import Difference
 from harness.errors import HarnessError
 from harness.pairs import Checkpoints, contest, of_runs
 from harness.plan import Run, file_digest
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Record, as_json
 from harness.score import score
 from harness.standings import standings

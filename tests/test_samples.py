@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.cases import SHIPPED
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions, decide
+from harness.predictions import Predictions, decide
 from harness.samples import Samples
 
 

@@ -10,9 +10,10 @@ import pytest
 import sklearn.metrics as sk
 
 from harness import shelf
+from harness.cases import SHIPPED
 from harness.contracts import kinds
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json, measurement_from_json
 from harness.score import score
 from harness.suite import Interval, MetricSpec, Policy

@@ -19,9 +19,10 @@ from sklearn import metrics as sk
 
 from harness import cli, shelf
 from harness.baselines import external, read
+from harness.cases import SHIPPED
 from harness.means import bearing
 from harness.plan import Run, Selection, expand
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.reading import load
 from harness.record import Record, read_record
 from harness.verbs._scope import ALL, open_scope

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from harness import shelf
+from harness.cases import SHIPPED
 from harness.errors import HarnessError
-from harness.predictions import SHIPPED, Predictions
+from harness.predictions import Predictions
 from harness.report import Board, Recipe, render
 
 FILES = [(kind, name) for kind in shelf.SHELVES for name in shelf.names(kind)]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import truth
+from harness.cases import SHIPPED
 from harness.datasets._columns import Columns
 from harness.errors import HarnessError
 from harness.formats import _names, _unread
 from harness.formats._names import GROUP, NUMBERED, SPLITS
 from harness.predict import widen
-from harness.predictions import SHIPPED, Predictions, decide
+from harness.predictions import Predictions, decide
 from harness.samples import Samples
 from harness.suite import Suite
 

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import shelf, truth
+from harness.cases import SHIPPED
 from harness.disk import write as write_file
 from harness.errors import HarnessError
 from harness.predict import widen
-from harness.predictions import SHIPPED, Predictions, decide
+from harness.predictions import Predictions, decide
 from harness.samples import Samples
 from harness.suite import Suite
 
