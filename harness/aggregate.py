@@ -4,17 +4,15 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness import strict
 from harness.baselines import shipped
+from harness.cases import Cases
 from harness.errors import HarnessError
 from harness.means import bearing
 from harness.plan import Run
-from harness.predictions import Predictions
 from harness.record import Measurement, Record
 from harness.score import Question, answers, on_test
 from harness.statistics.influence import Codes, Influence, mean
@@ -25,7 +23,7 @@ _ROUNDING = 1e-6
 
 
 def seed_means(
-    tables: Sequence[Predictions], metrics: Sequence[MetricSpec], policy: Policy
+    tables: Sequence[Cases], metrics: Sequence[MetricSpec], policy: Policy
 ) -> tuple[Measurement, ...]:
     """The rows that `score` makes of the test cases, of the mean over seeds of each metric.
 
@@ -34,7 +32,7 @@ def seed_means(
     the interval is one of the mean. Undefined for a seed is undefined. Raises HarnessError where
     the seeds are not of the same cases in the same order.
     """
-    if not all(same_cases(tables[0], table) for table in tables[1:]):
+    if not all(tables[0].same_cases(table) for table in tables[1:]):
         raise HarnessError(
             "the seeds of a model must be predicted on the same cases, got different ones; "
             "run all of them again"
@@ -48,7 +46,7 @@ def seed_means(
 
 
 def mean_rows(
-    records: Sequence[Record], tables: Sequence[Predictions], metrics: Sequence[MetricSpec]
+    records: Sequence[Record], tables: Sequence[Cases], metrics: Sequence[MetricSpec]
 ) -> tuple[Measurement, ...]:
     """`seed_means` of those `metrics` that all records have, under the policy of the records.
 
@@ -144,19 +142,6 @@ def _explained(row: Measurement, seeds: int) -> Measurement:
     if seeds == 1 or row.method is None:
         return row
     return dataclasses.replace(row, method=f"mean of {seeds} seeds, {row.method}")
-
-
-def same_cases(one: Predictions, other: Predictions) -> bool:
-    """Whether all but what a model said is the same, in the same order."""
-    a, b = _cases(one), _cases(other)
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
-
-
-def _cases(table: Predictions) -> dict[str, NDArray[Any]]:
-    """All columns but what a model said."""
-    names = ("classes", "kind", "id", "y_true", "subject")
-    columns = {name: np.asarray(getattr(table, name)) for name in names}
-    return columns | {f"group.{name}": column for name, column in table.groups.items()}
 
 
 def _is_mean(value: float | None, values: Sequence[float | None]) -> bool:

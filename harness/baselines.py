@@ -8,28 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness import means
-from harness.disk import column, read_table, write, write_json
+from harness.cases import Cases, Scores
+from harness.disk import read_table, write, write_json
 from harness.errors import HarnessError
 from harness.plan import EXTERNAL, Run
-from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json, read_record
+from harness.segmented import ragged
+from harness.tables import read_cases
 
 HISTORY = "harness.history"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A record with what stands beside it: probabilities of the test cases, and a training curve.
+    """A record with what stands beside it: what was said of the test cases, and a training curve.
 
-    probability: (n, classes) in the order of the data, None for a failed record.
+    scores: column name -> (n,) in the order of the data, None for a failed record.
     means: rows of the mean over all seeds that it is one of, where they are known.
     """
 
     record: Record
-    probability: NDArray[np.float64] | None
+    scores: Scores | None
     history: tuple[Mapping[str, float], ...]
     means: tuple[Measurement, ...] = ()
 
@@ -62,14 +63,14 @@ def accept(folder: Path, run: Run, baselines: Path, *, allow_dirty: bool) -> Pat
     return path
 
 
-def shipped(folder: Path) -> Predictions:
-    """The test predictions of the shipped model in a run's folder, in the order of the data."""
+def shipped(folder: Path) -> Any:
+    """The test cases of the shipped model in a run's folder, in the order of the data: `Cases`."""
     path = folder / "predictions.parquet"
     try:
         data = path.read_bytes()
     except OSError as error:
         raise HarnessError(f"{path} must be readable, got: {error.strerror}; run again") from None
-    return Predictions.from_parquet(data, str(path)).select("test")
+    return read_cases(data, str(path)).select("test")
 
 
 def history(folder: Path) -> tuple[Mapping[str, float], ...]:
@@ -90,10 +91,9 @@ def read(path: Path) -> Entry:
     beside = path.with_suffix(".parquet")
     try:
         table = read_table(beside.read_bytes())
-        columns = [column(table, name) for name in table.column_names if name != "case"]
+        scores = {name: ragged(table.column(name)) for name in table.column_names if name != "case"}
         curve = json.loads((table.schema.metadata or {})[HISTORY.encode()])
-        probability = np.stack(columns, axis=1)
-        return Entry(record=record, probability=probability, history=tuple(curve))
+        return Entry(record=record, scores=scores, history=tuple(curve))
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise HarnessError(f"{beside} must be an accepted table, got: {error}") from None
 
@@ -140,13 +140,12 @@ def all_accepted(baselines: Path, suite: str) -> list[Entry]:
     return found
 
 
-def _scores(predictions: Predictions, curve: Sequence[Mapping[str, Any]]) -> bytes:
+def _scores(cases: Cases, curve: Sequence[Mapping[str, Any]]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[str, Any] = {"case": np.arange(len(predictions), dtype=np.int32)}
-    for k in range(len(predictions.classes)):
-        columns[f"p{k}"] = predictions.probability[:, k]
+    columns: dict[str, Any] = {"case": np.arange(len(cases), dtype=np.int32)}
+    columns |= {name: list(column) for name, column in cases.scores().items()}
     table = pa.table(columns).replace_schema_metadata({HISTORY: json.dumps(list(curve))})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")

@@ -36,6 +36,11 @@ class Cases:
 
     CASE: ClassVar[str] = "image"
 
+    @property
+    def of_kind(self) -> str:
+        """How the answers of a case relate: a kind of classes, or "mask"."""
+        raise NotImplementedError
+
     def __len__(self) -> int:
         return len(self.id)
 
@@ -84,6 +89,14 @@ class Cases:
         """How many cases there are of each kind, as a sentence ends: 12 benign, 0 malignant."""
         raise NotImplementedError
 
+    def sound(self) -> None:
+        """Raise HarnessError unless what is held can be scored."""
+        raise NotImplementedError
+
+    def parity(self, twin: Self) -> tuple[float, float, int, str]:
+        """Largest difference from another variant of the same cases, flips, of how many of what."""
+        raise NotImplementedError
+
     def scores(self) -> Scores:
         """What the model said, without anything of the data."""
         raise NotImplementedError
@@ -91,6 +104,25 @@ class Cases:
     def with_scores(self, scores: Scores, threshold: float) -> Self:
         """The same cases with what another model said. Raises KeyError or ValueError for others."""
         raise NotImplementedError
+
+    def about(self) -> dict[str, NDArray[Any]]:
+        """All but what a model said: tables of the same cases agree in it."""
+        whole = {
+            "classes": np.array(self.classes),
+            "id": self.id,
+            "subject": np.asarray(self.subject),
+        }
+        return whole | {f"group.{name}": column for name, column in self.groups.items()}
+
+    def same_cases(self, other: "Cases") -> bool:
+        """Whether both are of the same cases in the same order."""
+        a, b = self.about(), other.about()
+        return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+    def alike(self, other: Self, tolerance: float) -> bool:
+        """Whether a model said the same of every case, but for rounding."""
+        a, b = self.scores(), other.scores()
+        return a.keys() == b.keys() and all(_close(a[name], b[name], tolerance) for name in a)
 
     def to_parquet(self) -> bytes:
         """One Parquet file of all columns."""
@@ -104,6 +136,13 @@ def _told(parts: Sequence[Cases], of: Callable[[Cases], NDArray[Any] | None]) ->
     """A column that some parts may not know: "" there."""
     columns = [(of(part), len(part)) for part in parts]
     return np.concatenate([np.full(n, "") if a is None else a for a, n in columns])
+
+
+def _close(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> bool:
+    """Of two columns of numbers, or of arrays of numbers."""
+    if a.dtype == object:
+        return all(len(x) == len(y) and _close(x, y, tolerance) for x, y in zip(a, b, strict=True))
+    return np.allclose(a, b, rtol=0, atol=tolerance, equal_nan=True)
 
 
 def _taken(value: Any, mask: NDArray[Any]) -> Any:

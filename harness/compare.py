@@ -12,11 +12,10 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
 from harness.baselines import Entry
-from harness.cases import Units
+from harness.cases import Cases, Units
 from harness.contracts import influence, kinds
 from harness.differences import ROUNDING, Difference, alike
 from harness.errors import HarnessError
-from harness.predictions import Predictions, decide
 from harness.statistics.influence import Codes, Influence, mean, minus
 from harness.statistics.intervals import FEWEST_UNITS
 from harness.statistics.permutation import permutation
@@ -38,8 +37,8 @@ class Estimate:
 
 def difference(
     spec: MetricSpec,
-    a: Sequence[Predictions],
-    b: Sequence[Predictions],
+    a: Sequence[Cases],
+    b: Sequence[Cases],
     interval: Interval,
     where: Mapping[str, str] | None = None,
 ) -> Difference | str:
@@ -60,8 +59,8 @@ def difference(
 def confirmed(
     found: Difference,
     spec: MetricSpec,
-    a: Sequence[Predictions],
-    b: Sequence[Predictions],
+    a: Sequence[Cases],
+    b: Sequence[Cases],
     units: Codes,
     where: Mapping[str, str] | None = None,
 ) -> Difference:
@@ -80,7 +79,7 @@ def confirmed(
         return found
     metric = shelf.load("metrics", spec.name)
     sides = [[cohort(table, where or {}) for table in tables] for tables in (a, b)]
-    both = [Predictions.concatenated(pair) for pair in zip(*sides, strict=True)]
+    both = [type(pair[0]).concatenated(pair) for pair in zip(*sides, strict=True)]
     p, made = permutation([partial(metric.measure, table, **spec.args) for table in both], units)
     told = made is None or p > 2 / (made + 1)
     if math.isnan(p) or not (still or told):
@@ -92,7 +91,7 @@ def confirmed(
 
 def estimate(
     spec: MetricSpec,
-    tables: Sequence[Predictions],
+    tables: Sequence[Cases],
     interval: Interval,
     where: Mapping[str, str] | None = None,
 ) -> Estimate | str:
@@ -100,8 +99,8 @@ def estimate(
     metric = shelf.load("metrics", spec.name)
     cohorts = [cohort(table, where or {}) for table in tables]
     first = cohorts[0]
-    if first.kind not in kinds(metric):
-        return f"{spec.name} is for data of kind {' or '.join(kinds(metric))}, not {first.kind}"
+    if first.of_kind not in kinds(metric):
+        return f"{spec.name} is for data of kind {' or '.join(kinds(metric))}, not {first.of_kind}"
     units = first.units(interval.over)
     if len(np.unique(units.codes)) < FEWEST_UNITS:
         return f"{spec.name} has no interval from fewer than {FEWEST_UNITS} {units.over}s"
@@ -152,7 +151,7 @@ def between(spec: MetricSpec, a: Estimate, b: Estimate, level: float) -> Differe
     )
 
 
-def cohort(predictions: Predictions, where: Mapping[str, str]) -> Predictions:
+def cohort(predictions: Cases, where: Mapping[str, str]) -> Cases:
     """The cases that `where` names: `class` against the rest, and values of `group.NAME`.
 
     Raises HarnessError for a class or group that the data does not have.
@@ -182,17 +181,15 @@ def _known(classes: Sequence[str], groups: Mapping[str, NDArray[Any]]) -> str:
     return ", ".join(said)
 
 
-def with_scores(cases: Predictions, entry: Entry, threshold: float) -> Predictions:
-    """The cases of `cases` with the probabilities of an accepted entry: its labels come from here.
+def with_scores(cases: Any, entry: Entry, threshold: float) -> Any:
+    """The cases of `cases` with what an accepted entry said of them: labels come from here.
 
     Raises HarnessError where the entry is not of as many cases.
     """
-    probability = entry.probability
-    if probability is None or probability.shape != cases.probability.shape:
-        got = None if probability is None else probability.shape
+    try:
+        return cases.with_scores(entry.scores or {}, threshold)
+    except (KeyError, ValueError) as error:
         raise HarnessError(
-            f"accepted scores of {entry.record.run.get('id')} must be {cases.probability.shape}, "
-            f"got {got}; accept the baseline again"
-        )
-    decision = decide(probability, cases.kind, threshold)
-    return dataclasses.replace(cases, probability=probability, decision=decision)
+            f"accepted scores of {entry.record.run.get('id')} must be of these {len(cases)} cases "
+            f"and their classes, got others: {error}; accept the baseline again"
+        ) from None

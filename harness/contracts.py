@@ -76,8 +76,8 @@ class MaskMetric(Metric, Protocol):
     def columns(self, pair: Any, empty: Any, **args: Any) -> Mapping[str, Any]:
         """Column name -> number of one class of a case, NaN where `empty` excludes the case.
 
-        pair: `metrics._pair.Pair`; empty: `suite.Empty`. Of lesions, an array, a number a lesion. Names are unique on the
-        shelf, two metrics that give the same column give the same numbers.
+        pair: `metrics._pair.Pair`; empty: `suite.Empty`. Of lesions, an array, a number
+        a lesion. Names are unique on the shelf: who gives the same column gives the same numbers.
         """
 
 

@@ -4,19 +4,16 @@ import dataclasses
 import math
 from typing import Any
 
-import numpy as np
-
-from harness.predictions import Predictions
+from harness.cases import Cases
 from harness.statistics.power import bound, minimum_detectable_effect
 
 ROUNDING = 1e-6
 """What differs by less was computed in another order, or written in fewer digits."""
 
 
-def alike(a: Predictions, b: Predictions) -> bool:
-    """Whether every case is decided the same, by the same probabilities but for rounding."""
-    apart = np.abs(a.probability - b.probability)
-    return np.array_equal(a.decision, b.decision) and float(apart.max(initial=0)) <= ROUNDING
+def alike(a: Cases, b: Cases) -> bool:
+    """Whether every case is answered the same, but for rounding."""
+    return a.alike(b, ROUNDING)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

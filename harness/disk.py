@@ -1,6 +1,7 @@
 """Files on disk: every one whole or absent, and a folder that one process holds at a time."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -143,3 +144,13 @@ def column(table: Any, name: str) -> NDArray[Any]:
         return np.array(found.to_pylist(), dtype=object)
     whole: NDArray[Any] = table[name].to_numpy()
     return whole
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file. Raises HarnessError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise HarnessError(f"{path} must be a readable file, got: {reason}") from None

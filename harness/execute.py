@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import disk, shelf, store
+from harness import disk, shelf, store, tasks
+from harness.disk import file_digest
 from harness.errors import HarnessError
 from harness.job import Job
-from harness.plan import Run, file_digest
+from harness.plan import Run
 from harness.progress import Progress
 from harness.record import Record, as_json, measurement_from_json, read_record
 from harness.steps import STEPS, Facts, stale
@@ -86,21 +87,42 @@ def _remove(paths: Iterable[Path]) -> None:
 
 def _measure(job: Job) -> Record:
     state = store.State.open(job.folder, job.run)
-    for name in stale(state, job.digests):
+    for name in stale(state, job.digests, _mended(job, state)):
         _do(job, state, name)
     facts = {name: state.steps[name] for name in STEPS}
+    unread = _unread(facts.values())
     rows = [row for found in facts.values() for row in found.get("measurements", [])]
     return Record(
         run=_described(job),
-        status="ok",
+        status="partial" if unread else "ok",
         measurements=tuple(map(measurement_from_json, rows)),
         selection={**facts["fit"]["selection"], "threshold": job.suite.policy.threshold},
         environment=_conditions(job, facts),
         artifacts=_artifacts(job.folder),
-        warnings=tuple(w for found in facts.values() for w in found.get("warnings", [])),
+        warnings=(*unread, *(w for found in facts.values() for w in found.get("warnings", []))),
         seconds={name: found["seconds"] for name, found in facts.items()},
         digests=job.digests,
     )
+
+
+def _mended(job: Job, state: store.State) -> set[str]:
+    """The steps that left out a case which can be read by now."""
+    task = tasks.of(job.suite.task)
+    return {
+        name
+        for name, found in state.steps.items()
+        if found.get("unread") and task.mended(job, found["unread"])
+    }
+
+
+def _unread(facts: Iterable[Facts]) -> list[dict[str, str]]:
+    """A warning for each case that could not be read, once."""
+    said = [
+        f"{case['split']} case {case['id']} was not read: {case['message']}"
+        for found in facts
+        for case in found.get("unread", [])
+    ]
+    return [{"code": "unread-case", "message": message} for message in dict.fromkeys(said)]
 
 
 def _do(job: Job, state: store.State, name: str) -> None:

@@ -25,19 +25,19 @@ def export(
     model: onnx.ModelProto,
     *,
     shape: Sequence[int],
-    outputs: int,
+    answer: Sequence[int],
     metadata: Mapping[str, Any],
     path: Path,
 ) -> list[Measurement]:
     """Write a file of probabilities to `path`, with metadata, once it is checked.
 
-    It maps float32 (batch, *shape) to (batch, outputs), and says nothing of the machine that made
+    It maps float32 (batch, *shape) to (batch, *answer), and says nothing of the machine that made
     it. Returns its `size_bytes`. Raises HarnessError where its input or output is another.
     """
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
     _check_tensor(inputs, ["batch", *shape], "input")
-    _check_tensor(model.graph.output, ["batch", outputs], "output")
+    _check_tensor(model.graph.output, ["batch", *answer], "output")
     for key, value in metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
@@ -159,9 +159,9 @@ def metadata(model: onnx.ModelProto) -> dict[str, Any]:
 
 
 def outputs(model: onnx.ModelProto) -> int:
-    """The columns of the first output of a file."""
+    """The columns, or channels, of the first output of a file."""
     dims = model.graph.output[0].type.tensor_type.shape.dim
-    return dims[-1].dim_value if dims else 0
+    return dims[1].dim_value if len(dims) > 1 else 0
 
 
 def _check_tensor(

@@ -10,23 +10,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness.disk import write
 from harness.errors import HarnessError
-from harness.samples import Samples
+from harness.feed import Feed
 from harness.stopping import Stopper
-from harness.suite import Augment, Train
-from harness.validation import loss_of, validate
+from harness.suite import Train
 
 CHECKPOINT_EVERY = 60.0  # seconds; a kill loses no more training than that
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 Row = Mapping[str, float | int | None]
+Losses = Callable[[Tensor, Tensor], Tensor]
+Check = Callable[[nn.Module], Mapping[str, float | None]]
 
 
 @dataclasses.dataclass(slots=True)
@@ -44,8 +43,9 @@ class _Fit:
 def fit(
     build: Callable[[], nn.Module],
     train: Train,
-    cases: Samples,
-    val: Samples,
+    feed: Feed,
+    losses: Losses,
+    check: Check,
     *,
     seed: int,
     device: str,
@@ -54,6 +54,7 @@ def fit(
 ) -> dict[str, Any]:
     """Train and write `weights.safetensors` and `history.jsonl` into `folder`.
 
+    losses: logits and targets of a batch -> (n,) losses. check: the module -> what val says of it.
     Returns the selection: which epoch is measured, and by which split it was chosen.
     `report` gets a row an epoch. Losses are means over cases, never over batches.
     Raises HarnessError where the loss is not finite or the monitored metric is undefined.
@@ -64,7 +65,7 @@ def fit(
     state = _start(build().to(device), train, folder)
     saved = time.monotonic()
     while not state.stopped and len(state.history) < train.epochs:
-        row = _epoch(state, train, cases, val, seed, device)
+        row = _epoch(state, train, feed, losses, check, seed, device)
         _write_history(folder, state.history)
         report(row)
         if time.monotonic() - saved > CHECKPOINT_EVERY:
@@ -76,15 +77,16 @@ def fit(
     return _selection(state, train)
 
 
-def _epoch(state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, device: str) -> Row:
+def _epoch(
+    state: _Fit, train: Train, feed: Feed, losses: Losses, check: Check, seed: int, device: str
+) -> Row:
     start = time.perf_counter()
     epoch = len(state.history) + 1
     torch.manual_seed(seed * 100_003 + epoch)
-    order = np.random.default_rng([seed, epoch]).permutation(len(cases))
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(train, epoch)
-    loss = _train(state, train, cases, order, device)
-    row = {"epoch": epoch, "train_loss": loss, **validate(state.module, train, val, device)}
+    loss = _train(state, train, feed, losses, device)
+    row = {"epoch": epoch, "train_loss": loss, **check(state.module)}
     monitored = row[train.stop.monitor]
     if monitored is None or not math.isfinite(monitored):
         raise HarnessError(
@@ -100,28 +102,24 @@ def _epoch(state: _Fit, train: Train, cases: Samples, val: Samples, seed: int, d
     return row
 
 
-def _train(
-    state: _Fit, train: Train, cases: Samples, order: np.ndarray[Any, Any], device: str
-) -> float:
-    """One pass over the cases in `order`; the mean loss over cases."""
+def _train(state: _Fit, train: Train, feed: Feed, losses: Losses, device: str) -> float:
+    """One epoch of the feed; the mean loss over cases."""
     state.module.train()
-    total = 0.0
-    for start in range(0, len(order), train.batch_size):
-        index = order[start : start + train.batch_size]
-        images = torch.from_numpy(augmented(cases.batch(index), train.augment)).to(device)
-        targets = torch.from_numpy(cases.targets[index]).to(device)
+    epoch, total, cases = len(state.history) + 1, 0.0, 0
+    for images, targets in feed.batches(epoch):
         state.optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(state.module(images), targets, train.loss).mean()
+        loss = losses(state.module(images.to(device)), targets.to(device)).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         value = loss.item()
         if not math.isfinite(value):
             raise HarnessError(
-                f"the training loss must be finite, got {value} at epoch "
-                f"{len(state.history) + 1}; lower train.lr (now {train.lr}) or check the images"
+                f"the training loss must be finite, got {value} at epoch {epoch}; "
+                f"lower train.lr (now {train.lr}) or check the images"
             )
-        total += value * len(index)
-    return total / len(order)
+        total += value * len(images)
+        cases += len(images)
+    return total / cases
 
 
 def learning_rate(train: Train, epoch: int) -> float:
@@ -130,15 +128,6 @@ def learning_rate(train: Train, epoch: int) -> float:
         return train.lr
     passed = sum(epoch > share * train.epochs for share in train.schedule.milestones)
     return train.lr * train.schedule.gamma**passed
-
-
-def augmented(images: NDArray[np.float32], augment: Augment | None) -> NDArray[np.float32]:
-    """Images (n, ...), each changed at random by torch's generator."""
-    if augment is None or augment.intensity is None:
-        return images
-    low, high = augment.intensity
-    drawn: NDArray[np.float32] = torch.rand(len(images), *[1] * (images.ndim - 1)).numpy()
-    return images * (np.float32(low) + np.float32(high - low) * drawn)
 
 
 def _start(module: nn.Module, train: Train, folder: Path) -> _Fit:

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from harness import disk, store
+from harness.cases import Cases
 from harness.errors import HarnessError
 from harness.guards.every import OF_A_FOLD, warn
 from harness.guards.evidence import Evidence
 from harness.plan import Run
-from harness.predictions import Predictions
 from harness.record import Record, as_json, measurement_from_json, read_record
-from harness.score import score
+from harness.rows import measured
 from harness.suite import Suite
+from harness.tables import read_cases
+from harness.volumes import SIZE
 
 SIZES = ("export", "time")
 """Steps whose rows and warnings know no cases: those of the first fold stand for all."""
@@ -40,7 +42,7 @@ def join(
             return found
         path.unlink(missing_ok=True)
         tables = [_predictions(place) for _, place in parts]
-        table = Predictions.concatenated(tables)
+        table = type(tables[0]).concatenated(tables)
         disk.write(folder / "predictions.parquet", table.to_parquet())
         record = _record(suite, run, digests, records, table, parts[0])
         disk.write_json(path, as_json(record))
@@ -66,9 +68,9 @@ def _finished(place: Path) -> bool:
     return (place / "record.json").is_file()
 
 
-def _predictions(place: Path) -> Predictions:
+def _predictions(place: Path) -> Cases:
     path = place / "predictions.parquet"
-    return Predictions.from_parquet(path.read_bytes(), str(path))
+    return read_cases(path.read_bytes(), str(path))
 
 
 def _record(
@@ -76,7 +78,7 @@ def _record(
     run: Run,
     digests: Mapping[str, str],
     records: Sequence[Record],
-    table: Predictions,
+    table: Cases,
     first: tuple[Run, Path],
 ) -> Record:
     steps = store.State.open(first[1], first[0]).steps
@@ -88,7 +90,7 @@ def _record(
         status="ok",
         measurements=(
             *map(measurement_from_json, rows),
-            *score(table, suite.metrics, suite.policy),
+            *measured(table, suite.metrics, suite.policy, _sizes(suite, run)),
         ),
         selection=_selection(records),
         environment={
@@ -106,6 +108,11 @@ def _record(
         },
         digests=digests,
     )
+
+
+def _sizes(suite: Suite, run: Run) -> tuple[float, ...]:
+    """The bands of size in ml, of data with masks that asks for them."""
+    return suite.datasets[run.dataset].groups.get(SIZE, ())
 
 
 def _of_a_fold(records: Sequence[Record]) -> Iterator[Mapping[str, str]]:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from harness import disk, shelf, store, truth
+from harness.digests import scoring
+from harness.disk import file_digest
 from harness.environment import environment
 from harness.errors import HarnessError
 from harness.guards.every import warn
 from harness.guards.evidence import Evidence
-from harness.plan import Run, file_digest, scoring
+from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Record, as_json, read_record
 from harness.score import score

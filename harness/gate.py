@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness import shelf
 from harness.baselines import Entry
@@ -13,7 +14,6 @@ from harness.environment import differences
 from harness.errors import HarnessError
 from harness.judgement import trial
 from harness.plan import EXTERNAL
-from harness.predictions import Predictions
 from harness.record import CONDITIONS, Measurement, Verdict
 from harness.rules import LATENCY_METRICS
 from harness.suite import Gate, MetricSpec, Policy, Suite
@@ -28,7 +28,7 @@ class Side:
 
     subject: str
     entries: Mapping[int, Entry]
-    predictions: Mapping[int, Predictions]
+    predictions: Mapping[int, Any]
 
 
 def verdicts(suite: Suite, side: Side, accepted: Mapping[int, Entry]) -> list[Trial | Verdict]:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from harness import disk, strict
 from harness.baselines import Entry
 from harness.contest import Contest, Pair, Place
+from harness.disk import file_digest
 from harness.errors import HarnessError
 from harness.means import bearing
-from harness.plan import file_digest
 from harness.record import Record, as_json
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import strict
-from harness.disk import write_json
+from harness.disk import file_digest, write_json
 from harness.errors import HarnessError
-from harness.plan import file_digest
 from harness.record import Measurement, Record, as_json
 
 NAME = "mean.json"

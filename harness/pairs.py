@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from harness import baselines as accepted
-from harness.aggregate import policy_of, same_cases
+from harness.aggregate import policy_of
 from harness.baselines import shipped
+from harness.cases import Cases
 from harness.compare import Estimate, between, confirmed, estimate, with_scores
 from harness.contest import Contest, Pair, Place
 from harness.errors import HarnessError
 from harness.means import bearing
 from harness.plan import Run
-from harness.predictions import Predictions
 from harness.record import Record
 from harness.statistics.influence import mean
 from harness.suite import Interval, MetricSpec
 
-Checkpoints = Mapping[str, Mapping[int, Predictions]]
+Checkpoints = Mapping[str, Mapping[int, Cases]]
 """Model -> seed -> the test cases with what this checkpoint makes of them."""
 Estimates = Mapping[str, Mapping[int, Estimate | str]]
 """Model -> seed -> what was found of it, or why nothing was."""
@@ -33,7 +33,7 @@ def contest(spec: MetricSpec, models: Checkpoints, interval: Interval) -> Contes
     HarnessError unless all are of the same cases in the same order.
     """
     tables = [table for seeds in models.values() for table in seeds.values()]
-    if not all(same_cases(tables[0], table) for table in tables[1:]):
+    if not all(tables[0].same_cases(table) for table in tables[1:]):
         raise HarnessError(
             "models must be predicted on the same cases to be ranked, got different ones; "
             "run all of them again"
@@ -68,7 +68,7 @@ def of_runs(
     contests: dict[Place, Contest] = {}
     for where, members in places.items():
         if _of_one_kind([record for record, _ in members.values()]):
-            models: dict[str, dict[int, Predictions]] = {}
+            models: dict[str, dict[int, Cases]] = {}
             for run, (_, folder) in members.items():
                 models.setdefault(run.model, {})[run.seed] = shipped(folder)
             contests[where] = contest(spec, models, interval)
@@ -76,7 +76,7 @@ def of_runs(
 
 
 def of_accepted(
-    baselines: Path, run: Run, cases: Predictions, spec: MetricSpec
+    baselines: Path, run: Run, cases: Cases, spec: MetricSpec
 ) -> tuple[list[Record], Contest] | None:
     """The accepted records of the dataset and device of `run`, and their contest.
 
@@ -89,7 +89,7 @@ def of_accepted(
     if not _of_one_kind(records):
         return None
     policy = policy_of(records[0])
-    models: dict[str, dict[int, Predictions]] = {}
+    models: dict[str, dict[int, Cases]] = {}
     for entry in entries:
         of, seed = str(entry.record.run["model"]), int(entry.record.run["seed"])
         models.setdefault(of, {})[seed] = with_scores(cases, entry, policy.threshold)

@@ -1,20 +1,12 @@
-"""The matrix of Runs that a suite asks for, and the digests that say which steps are stale."""
+"""The matrix of Runs that a suite asks for."""
 
 import dataclasses
 import fnmatch
-import functools
-import hashlib
-import importlib.metadata
 import itertools
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from harness import builders, shelf
 from harness.errors import HarnessError
-from harness.record import as_json
-from harness.suite import Input, Suite
+from harness.suite import Suite
 
 EXTERNAL = "external"
 """The device of predictions made elsewhere."""
@@ -86,96 +78,6 @@ def folds(suite: Suite, run: Run) -> list[Run]:
     if split is None or split.folds is None or run.fold is not None:
         return [run]
     return [dataclasses.replace(run, fold=fold) for fold in range(split.folds)]
-
-
-def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
-    """Of each step, chained: a step is stale where its digest is not the one it was done with.
-
-    Raises HarnessError where the data or a named file is missing.
-    """
-    parts = folds(suite, run)
-    if parts != [run]:
-        each = [digests(suite, part, root) for part in parts]
-        return {step: _digest([part[step] for part in each]) for step in each[0]}
-    model = suite.models[run.model]
-    declared = {"model": as_json(dataclasses.replace(model, train={}, input=None))}
-    declared["files"] = _files(model.weights, model.onnx, *_named_weights(model.args))
-    if model.onnx is None:
-        training = suite.training(run.dataset, run.model)
-        declared["train"] = as_json(dataclasses.replace(training, seeds=()))
-    data = _data(suite, run, root, run.dataset)
-    trainer = _source(*builders.sources(model.build), "fit", "stopping", "validation")
-    declared |= builders.digest(model.build)
-    fit = _digest(data, declared, trainer, run.device, _versions("torch", "ncps"))
-    exporter, built = f"models._{model.build}_onnx", _versions("onnx", "onnxscript")
-    export = _digest(fit, suite.policy.threshold, _source(exporter, "export", "size"), built)
-    runtime = _versions("onnxruntime-gpu", "onnxruntime")
-    elsewhere = [_data(suite, run, root, name) for name in suite.datasets[run.dataset].test_on]
-    predict = _digest(export, _source("predict", "guards.batches"), runtime, *elsewhere)
-    score = scoring(suite, predict)
-    backends = [f"backends.{name}" for name in suite.latency.backends]
-    latency = dataclasses.asdict(suite.latency)
-    time = _digest(export, latency, _source(*backends, "latency"), runtime)
-    steps = {"fit": fit, "export": export, "predict": predict, "score": score, "time": time}
-    return {"data": data, **steps}
-
-
-def scoring(suite: Suite, predictions: str) -> str:
-    """The digest of the score step, from that of the predictions that are scored."""
-    metrics = ["metrics.majority_rate", *(f"metrics.{metric.name}" for metric in suite.metrics)]
-    asked = [dataclasses.asdict(metric) for metric in suite.metrics]
-    source = _source(*metrics, "score", "guards.every")
-    return _digest(predictions, asked, suite.policy.measured, suite.task, source)
-
-
-def _data(suite: Suite, run: Run, root: Path | None, name: str) -> str:
-    """What a model of `run` is given of the dataset `name`."""
-    dataset = suite.datasets[name]
-    contents = shelf.load("datasets", dataset.load).fingerprint(root, **dataset.args)
-    source = _source(f"datasets.{dataset.load}")
-    asked = suite.input(run.dataset, run.model)
-    other: dict[str, Any] = {} if asked == Input() else {"input": as_json(asked)}
-    if dataset.split is not None:
-        other |= {"split": as_json(dataset.split), "fold": run.fold, "code": _source("splits")}
-    return _digest(contents, dataset.load, dataset.args, dataset.groups, source, suite.smoke, other)
-
-
-def _digest(*parts: Any) -> str:
-    text = json.dumps(parts, sort_keys=True, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@functools.cache
-def _versions(*distributions: str) -> Mapping[str, str]:
-    """Of those that are installed, found out once a process."""
-    return {
-        name: found.version
-        for name in distributions
-        for found in importlib.metadata.distributions(name=name)
-    }
-
-
-def _source(*modules: str) -> str:
-    return shelf.source_digest(*modules)
-
-
-def _named_weights(args: Mapping[str, Any]) -> list[str]:
-    """The file that a builder starts from, where it has an argument for one."""
-    return [args["weights"]] if args.get("weights") else []
-
-
-def _files(*paths: str | None) -> list[str | None]:
-    return [path and file_digest(Path(path)) for path in paths]
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file. Raises HarnessError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", error)
-        raise HarnessError(f"{path} must be a readable file, got: {reason}") from None
 
 
 def _matching(what: str, known: Sequence[str], globs: Sequence[str]) -> list[str]:

@@ -59,6 +59,11 @@ class Predictions(Cases):
         )
 
     @property
+    def of_kind(self) -> str:
+        """How classes relate."""
+        return self.kind
+
+    @property
     def strata(self) -> NDArray[np.int64]:
         """(n,): the true class; of several labels the rarest that is true, or one more for none."""
         if self.kind != "multilabel":
@@ -67,10 +72,39 @@ class Predictions(Cases):
         rarest = np.where(truth, truth.sum(axis=0), len(truth) + 1).argmin(axis=1)
         return np.where(truth.any(axis=1), rarest, len(self.classes))
 
+    def sound(self) -> None:
+        """Raise HarnessError for what is no probability."""
+        probability = self.probability
+        within = np.all((probability >= 0) & (probability <= 1), axis=1, keepdims=True)
+        total = np.where(within, probability, 0).sum(axis=1)
+        labels = self.kind == "multilabel"
+        sound = within[:, 0] if labels else np.abs(total - 1) <= SUM_TOLERANCE
+        if wrong := int((~sound).sum()):
+            more = "" if labels else " and sum to 1 over the classes"
+            raise HarnessError(
+                f"probabilities must be finite, within [0, 1]{more}, got {wrong} of"
+                f" {len(self)} cases that are not; give probabilities, not logits"
+            )
+
+    def parity(self, twin: "Predictions") -> tuple[float, float, int, str]:
+        """Of probabilities, and of decisions by case."""
+        apart = np.abs(self.probability - twin.probability).max()
+        flips = (self.decided != twin.decided).any(axis=1).sum()
+        return float(apart), float(flips), len(self), "image"
+
     def tally(self) -> str:
         """How many cases there are of each class: 12 benign, 0 malignant."""
         counted = zip(self.truth.sum(axis=0), self.classes, strict=True)
         return ", ".join(f"{n} {name}" for n, name in counted)
+
+    def about(self) -> dict[str, NDArray[Any]]:
+        """All but what a model said: tables of the same cases agree in it."""
+        return {**Cases.about(self), "kind": np.array(self.kind), "y_true": self.y_true}
+
+    def alike(self, other: "Predictions", tolerance: float) -> bool:
+        """Whether every case is decided the same, by the same probabilities but for rounding."""
+        same = np.array_equal(self.decision, other.decision)
+        return same and Cases.alike(self, other, tolerance)
 
     def scores(self) -> Scores:
         """The probabilities, `p0`, `p1` ..."""
@@ -157,4 +191,5 @@ def _gathered(columns: Mapping[str, NDArray[Any]], name: str, width: int) -> NDA
 
 _PLAIN = ("id", "split", "variant")
 _BY_CASE = ("y_true", "decision")
+SUM_TOLERANCE = 1e-4
 CLASSES, KIND = "harness.classes", "harness.kind"

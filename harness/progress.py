@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 EVERY = 5.0  # seconds between two plain lines of one training
+SHORT = {"val_accuracy": "acc", "val_roc_auc": "auc", "val_dice": "dice"}
+"""What val is asked after an epoch, in short."""
 
 
 class Progress:
@@ -39,13 +41,17 @@ class Progress:
     def epoch(self, run: str, row: Mapping[str, Any], epochs: int) -> None:
         """A row of a training history: losses, validation metrics, time left to the last epoch."""
         left = (epochs - row["epoch"]) * row["seconds"]
-        auc = row["val_roc_auc"]
+        known = [(short, row[name]) for name, short in SHORT.items() if name in row]
+        val = [f"{name} {'undefined' if v is None else f'{v:.3f}'}" for name, v in known]
         self._now(
             f"{run}  epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.4f}  "
-            f"val loss {row['val_loss']:.4f}  acc {row['val_accuracy']:.3f}  "
-            f"auc {'undefined' if auc is None else f'{auc:.3f}'}  at most {_clock(left)} left",
+            f"val loss {row['val_loss']:.4f}  {'  '.join(val)}  at most {_clock(left)} left",
             always=row["epoch"] == epochs,
         )
+
+    def prepared(self, run: str, split: str, done: int, total: int) -> None:
+        """How many cases of a split are ready for training."""
+        self._now(f"{run}  {done} of {total} {split} cases prepared", always=done == total)
 
     def received(self, file: str, here: int, total: int | None) -> None:
         """How many bytes of a file have come, of how many if that is known."""

@@ -9,10 +9,15 @@ from typing import Any
 
 from harness import shelf, strict
 from harness.errors import HarnessError
-from harness.suite import Input, Latency, Policy, Split, Train
+from harness.suite import Augment, Input, Latency, Policy, Sampler, Split, Train
 
 LARGEST_SEED = 2**32 - 1
-MONITORS = ("val_loss", "val_accuracy", "val_roc_auc")
+MONITORS = {
+    "classify": ("val_loss", "val_accuracy", "val_roc_auc"),
+    "segment": ("val_loss", "val_dice"),
+}
+OF_IMAGES = ("bce", "cross_entropy")
+"""Losses that classes have, too."""
 
 
 def demand(holds: bool, what: str, must: str, got: Any) -> None:
@@ -27,7 +32,7 @@ def once(listed: Sequence[Any], what: str) -> None:
     demand(len(set(listed)) == len(listed), what, "be each named once", listed)
 
 
-def train(table: Mapping[str, Any], place: str) -> None:
+def train(table: Mapping[str, Any], place: str, task: str) -> None:
     """Each table on its own: what is sound in all of them is so in their shallow merge."""
     asked = strict.build(Train, table, place)
     bounds: dict[str, Callable[[Any], bool]] = {
@@ -43,12 +48,26 @@ def train(table: Mapping[str, Any], place: str) -> None:
         value = getattr(asked, key)
         demand(holds(value), f"{place}.{key}", f"be {words.get(key, '1 or more')}", value)
     stop = asked.stop
-    known = f"be one of {', '.join(MONITORS)}"
-    demand(stop.monitor in MONITORS, f"{place}.stop.monitor", known, stop.monitor)
+    known = MONITORS[task]
+    demand(stop.monitor in known, f"{place}.stop.monitor", _one_of(known), stop.monitor)
     patient = stop.patience is None or stop.patience >= 1
     demand(patient, f"{place}.stop.patience", "be 1 or more", stop.patience)
     demand(stop.min_delta >= 0, f"{place}.stop.min_delta", "be 0 or more", stop.min_delta)
     _changing(asked, place)
+    if task == "classify":
+        _of_images(asked, place)
+
+
+def _of_images(asked: Train, place: str) -> None:
+    """What is for masks alone is not asked of classes."""
+    demand(asked.loss in OF_IMAGES, f"{place}.loss", _one_of(OF_IMAGES), asked.loss)
+    demand(asked.sampler == Sampler(), f"{place}.sampler", "go with task segment", "task classify")
+    alone = asked.augment is None or asked.augment == Augment(intensity=asked.augment.intensity)
+    demand(alone, f"{place}.augment", "be intensity alone with task classify", "more")
+
+
+def _one_of(known: Sequence[str]) -> str:
+    return f"be one of {', '.join(known)}"
 
 
 def _changing(asked: Train, place: str) -> None:
@@ -60,10 +79,17 @@ def _changing(asked: Train, place: str) -> None:
         demand(rising, f"{place}.schedule.milestones", must, shares)
         gamma = asked.schedule.gamma
         demand(gamma > 0, f"{place}.schedule.gamma", "be above 0", gamma)
-    if asked.augment is not None and asked.augment.intensity is not None:
-        low, high = asked.augment.intensity
+    augment, sampler = asked.augment or Augment(), asked.sampler
+    for key, between in (("intensity", augment.intensity), ("scale", augment.scale)):
+        low, high = between or (1, 1)
         must = "be two numbers, the first not above the second"
-        demand(low <= high, f"{place}.augment.intensity", must, asked.augment.intensity)
+        demand(low <= high, f"{place}.augment.{key}", must, between)
+    demand((augment.scale or (1,))[0] > 0, f"{place}.augment.scale", "be above 0", augment.scale)
+    demand(augment.rotate >= 0, f"{place}.augment.rotate", "be 0 or more degrees", augment.rotate)
+    weighed = sampler.weight is None or (sampler.weight > 0 and sampler.positive == "balance")
+    must = 'be above 0, and go with positive = "balance"'
+    demand(weighed, f"{place}.sampler.weight", must, sampler.weight)
+    demand(sampler.crops >= 1, f"{place}.sampler.crops", "be 1 or more", sampler.crops)
 
 
 def _all_seeds(values: Sequence[int]) -> bool:
@@ -73,7 +99,10 @@ def _all_seeds(values: Sequence[int]) -> bool:
 def split(asked: Split, place: str) -> None:
     """Shares or folds, not both, and nothing left empty."""
     shares = (asked.test, asked.val)
-    if asked.folds is not None:
+    if asked.file is not None:
+        alone = (asked.folds, *shares) == (None, None, None)
+        demand(alone, place, "have either a file or folds or test and val", "more of them")
+    elif asked.folds is not None:
         demand(asked.folds >= 3, f"{place}.folds", "be 3 or more", asked.folds)
         demand(shares == (None, None), place, "have either folds or test and val", "both")
     else:
@@ -83,10 +112,26 @@ def split(asked: Split, place: str) -> None:
     demand(0 <= asked.seed <= LARGEST_SEED, f"{place}.seed", "be 0 or more", asked.seed)
 
 
-def given(asked: Input, place: str) -> None:
-    """What a model is given."""
-    low, high = asked.range
-    demand(low < high, f"{place}.range", "be two rising numbers", asked.range)
+def given(asked: Input, place: str, task: str) -> None:
+    """What a model is given; all but `range` is for volumes."""
+    for key, pair in (("range", asked.range), ("window", asked.window)):
+        low, high = pair or (0, 1)
+        demand(low < high, f"{place}.{key}", "be two rising numbers", pair)
+    if task == "classify":
+        alone = asked == Input(range=asked.range)
+        demand(alone, place, "be range alone with task classify", "more")
+        return
+    sized = asked.size is not None and len(asked.size) in (2, 3) and min(asked.size) >= 4
+    demand(sized, f"{place}.size", "be two or three numbers, each 4 or more", asked.size)
+    windowed = asked.window is None or asked.intensity == "window"
+    demand(windowed, f"{place}.window", 'go with intensity = "window"', asked.intensity)
+    one = asked.spacing is None or asked.resize is None
+    demand(one, place, "have either spacing or resize", "both")
+    spaced = asked.spacing is None or (len(asked.spacing) == 3 and min(asked.spacing) > 0)
+    demand(spaced, f"{place}.spacing", "be three numbers above 0, in mm", asked.spacing)
+    resized = asked.resize is None or min(asked.resize) >= 1
+    demand(resized, f"{place}.resize", "be two numbers of pixels", asked.resize)
+    demand(0 <= asked.overlap < 1, f"{place}.overlap", "be in [0, 1)", asked.overlap)
 
 
 def latency(asked: Latency, place: str) -> None:

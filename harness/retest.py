@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import shelf
-from harness.cases import Units
+from harness.cases import Cases, Units
 from harness.compare import cohort
 from harness.differences import Difference
-from harness.predictions import Predictions
 from harness.statistics.mcnemar import mcnemar
 from harness.statistics.permutation import permutation
 from harness.statistics.resampling import (
@@ -23,7 +22,7 @@ from harness.statistics.resampling import (
 from harness.suite import Interval, MetricSpec
 
 Test = Literal["default", "bootstrap", "permutation", "mcnemar"]
-Tables = Sequence[Predictions]
+Tables = Sequence[Cases]
 
 MOST_UNDEFINED = 0.05
 """Share of undefined resamples from which the rest no longer stand for all."""
@@ -84,7 +83,7 @@ def _permutation(
     found: Difference, spec: MetricSpec, sides: Sequence[Tables], units: Units
 ) -> Difference:
     measure = shelf.load("metrics", spec.name).measure
-    both = [Predictions.concatenated(pair) for pair in zip(*sides, strict=True)]
+    both = [type(pair[0]).concatenated(pair) for pair in zip(*sides, strict=True)]
     p, made = permutation([partial(measure, table, **spec.args) for table in both], units.codes)
     how = "exact permutation" if made is None else "permutation"
     choices = "" if made is None else f", {made:,} random choices"
@@ -94,7 +93,8 @@ def _permutation(
 def _mcnemar(
     found: Difference, spec: MetricSpec, sides: Sequence[Tables], units: Units
 ) -> Difference | str:
-    one, other = sides[0][0], sides[1][0]
+    one: Any = sides[0][0]
+    other: Any = sides[1][0]
     if not _counted(spec, one):
         return f"McNemar's test is for shares of right cases, and {spec.name} here is none"
     if len(sides[0]) > 1:
@@ -105,14 +105,14 @@ def _mcnemar(
     return found.tested(p, method=f"exact McNemar over {units.over}s; interval: {found.method}")
 
 
-def _counted(spec: MetricSpec, table: Predictions) -> bool:
+def _counted(spec: MetricSpec, table: Any) -> bool:
     """Does the metric, of such data, count cases that are right?"""
-    if table.kind == "multilabel":
+    if table.of_kind == "multilabel":
         return spec.name == "exact_match"
     return spec.name in COUNTED and (COUNTED[spec.name] is None or len(table.classes) == 2)
 
 
-def _right(table: Predictions) -> NDArray[np.bool_]:
+def _right(table: Any) -> NDArray[np.bool_]:
     """(n,): is everything about a case decided rightly?"""
     right: NDArray[np.bool_] = (table.truth == table.decided).all(axis=1)
     return right

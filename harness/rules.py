@@ -8,7 +8,7 @@ from typing import Any
 from harness import builders, ranges, shelf, strict
 from harness.errors import HarnessError
 from harness.ranges import demand, once
-from harness.suite import Dataset, Gate, Model, Suite
+from harness.suite import Dataset, Gate, Input, Model, Suite
 
 LATENCY_METRICS = (
     *("latency_p50", "latency_p90", "latency_p95", "latency_p99"),
@@ -16,7 +16,7 @@ LATENCY_METRICS = (
 )
 SIZE_METRICS = (
     *("parameters_trainable", "parameters_total", "parameters_effective", "size_bytes"),
-    *("parity_max_abs", "parity_flips", "majority_rate"),
+    *("parity_max_abs", "parity_flips", "majority_rate", "missed_cases", "false_alarm_cases"),
 )
 HINTS: Mapping[str, Any] = {
     "int": int,
@@ -27,6 +27,7 @@ HINTS: Mapping[str, Any] = {
     "Sequence[str]": tuple[str, ...],
     "Sequence[float]": tuple[float, ...],
     "Sequence[Sequence[int]]": tuple[tuple[int, ...], ...],
+    "Mapping[str, Sequence[str]]": Mapping[str, tuple[str, ...]],
 }
 """Annotations of shelf functions whose values are checked before anything is imported."""
 
@@ -35,20 +36,24 @@ def check(suite: Suite, place: str) -> None:
     """Raise HarnessError for the first rule that `suite` breaks; `place` names its file."""
     title = suite.title
     demand(len(title.strip().splitlines()) == 1, f"{place}: title", "be a line of text", title)
-    ranges.train(suite.train, f"{place}: train")
+    ranges.train(suite.train, f"{place}: train", suite.task)
     for kind, entries in (("datasets", suite.datasets), ("models", suite.models)):
         demand(len(entries) > 0, f"{place}: {kind}", "name at least one", "none")
         for name, entry in entries.items():
             check_name(name, f"{place}: {kind}")
-            ranges.train(entry.train, f"{place}: {kind}.{name}.train")
+            ranges.train(entry.train, f"{place}: {kind}.{name}.train", suite.task)
     for name, dataset in suite.datasets.items():
-        _dataset(dataset, f"{place}: datasets.{name}")
+        _dataset(dataset, f"{place}: datasets.{name}", suite.task)
         others = [other for other in suite.datasets if other != name]
         for other in dataset.test_on:
             known = f"name another dataset, one of {', '.join(others) or 'none'}"
             demand(other in others, f"{place}: datasets.{name}.test_on", known, other)
     for name, model in suite.models.items():
-        _model(model, f"{place}: models.{name}")
+        _model(model, f"{place}: models.{name}", suite.task)
+    for dataset in suite.datasets.values() if suite.task == "segment" else ():
+        alone = [name for name, model in suite.models.items() if model.input is None]
+        sized = dataset.input.size is not None or not alone
+        demand(sized, f"{place}: input.size", f"be given of a dataset or of {alone}", "none")
     _metrics(suite, place)
     ranges.latency(suite.latency, f"{place}: latency")
     ranges.policy(suite.policy, f"{place}: policy")
@@ -82,14 +87,17 @@ def _fitting(known: Mapping[str, shelf.Argument], args: Mapping[str, Any], place
             raise HarnessError(f"{place} must have {argument!r}, got {sorted(args)}")
 
 
-def _dataset(dataset: Dataset, place: str) -> None:
+def _dataset(dataset: Dataset, place: str, task: str) -> None:
     shelf.require("datasets", dataset.load, f"{place}.load")
     _arguments("datasets", dataset.load, "load", dataset.args, f"{place}.args")
     for column, edges in dataset.groups.items():
         rising = len(edges) >= 2 and all(a < b for a, b in pairwise(edges))
         demand(rising, f"{place}.groups.{column}", "be two or more rising band edges", edges)
     once(dataset.test_on, f"{place}.test_on")
-    ranges.given(dataset.input, f"{place}.input")
+    if dataset.input != Input():
+        ranges.given(dataset.input, f"{place}.input", task)
+    few = dataset.train_subjects is None or dataset.train_subjects >= 1
+    demand(few, f"{place}.train_subjects", "be 1 or more", dataset.train_subjects)
     if dataset.split is not None:
         one = dataset.split.folds is None or not dataset.test_on
         demand(one, f"{place}.test_on", "go with one network, not with folds", dataset.test_on)
@@ -98,7 +106,7 @@ def _dataset(dataset: Dataset, place: str) -> None:
         ranges.split(dataset.split, f"{place}.split")
 
 
-def _model(model: Model, place: str) -> None:
+def _model(model: Model, place: str, task: str) -> None:
     one = (model.build is None) != (model.onnx is None)
     demand(one, place, "have either build or onnx", {"build": model.build, "onnx": model.onnx})
     files = {"onnx": model.onnx, "weights": model.weights}
@@ -106,12 +114,15 @@ def _model(model: Model, place: str) -> None:
         named = file is None or (isinstance(file, str) and file != "")
         demand(named, f"{place}.{key}", "name a file", file)
     if model.input is not None:
-        ranges.given(model.input, f"{place}.input")
+        ranges.given(model.input, f"{place}.input", task)
     if model.build is not None:
         demand(model.link is None, f"{place}.link", "go with onnx, not with build", model.link)
         taken = builders.arguments(model.build, f"{place}.build")
         if taken is not None:
             _fitting(taken, model.args, f"{place}.args")
+        if model.build in shelf.names("models"):
+            tasks = shelf.constant("models", model.build, "TASKS") or ("classify",)
+            demand(task in tasks, f"{place}.build", f"be of task {', '.join(tasks)}", task)
         return
     for key in ("weights", "args", "train"):
         value = getattr(model, key)

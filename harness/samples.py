@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,15 @@ class Samples:
     full_scale: float = 255.0
     range: tuple[float, float] = (0.0, 1.0)
 
+    ALIKE: ClassVar[tuple[str, ...]] = ("shape", "classes", "kind")
+    """What a model that is made for one set of cases asks of another."""
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    def given(self, range: tuple[float, float]) -> "Samples":
+        """The same cases, brought to another range."""
+        return dataclasses.replace(self, range=range)
 
     @property
     def shape(self) -> tuple[int, ...]:

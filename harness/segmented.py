@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.cases import Cases, Scores
 from harness.disk import read_table
 from harness.errors import HarnessError
+from harness.predictions import CLASSES, KIND
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +32,24 @@ class Segmented(Cases):
     CASE: ClassVar[str] = "volume"
 
     @property
+    def of_kind(self) -> str:
+        """A mask a class."""
+        return self.kind
+
+    @property
     def strata(self) -> NDArray[np.int64]:
         """(n,): all of one."""
         return np.zeros(len(self), dtype=np.int64)
+
+    def sound(self) -> None:
+        """Counts are made here: there is nothing to refuse."""
+
+    def parity(self, twin: "Segmented") -> tuple[float, float, int, str]:
+        """Voxel by voxel, as it was counted while the masks were there."""
+        facts = {name: np.nan_to_num(column) for name, column in self.facts.items()}
+        voxels = int(facts["voxels"].sum())
+        flips, apart = facts["parity_flips"].sum(), facts["parity_max_abs"].max()
+        return float(apart), float(flips), voxels, "voxel"
 
     def tally(self) -> str:
         """How many cases there are."""
@@ -74,7 +90,8 @@ class Segmented(Cases):
         columns |= {f"group.{name}": column for name, column in self.groups.items()}
         columns |= {f"fact.{name}": column for name, column in self.facts.items()}
         columns |= {f"column.{name}": list(column) for name, column in self.scores().items()}
-        table = pa.table(columns).replace_schema_metadata({CLASSES: json.dumps(self.classes)})
+        about = {CLASSES: json.dumps(self.classes), KIND: self.kind}
+        table = pa.table(columns).replace_schema_metadata(about)
         buffer = io.BytesIO()
         pq.write_table(table, buffer)
         return buffer.getvalue()
@@ -124,4 +141,3 @@ def _under(prefix: str, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArra
 
 
 _PLAIN = ("id", "split", "variant")
-CLASSES = "harness.classes"

@@ -1,7 +1,9 @@
 """Data without an official split, divided by subject: into train, val and test, or into folds."""
 
 import dataclasses
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,18 +11,29 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.samples import Samples
 from harness.suite import Split
+from harness.volumes import Volumes
+
+Data = TypeVar("Data", Samples, Volumes)
+PARTS = ("train", "val", "test")
 
 WHOLE = "all"
 """What a reader calls the cases of data that has no split of its own."""
 
 
-def part(samples: Samples, split: Split, name: str, fold: int | None) -> Samples:
+def part(
+    samples: Data, split: Split, name: str, fold: int | None, root: Path | None = None
+) -> Data:
     """The cases of `name` (train, val or test) among all; the order of the data stays.
 
     With folds, fold k is test, the next one val, and the others train; so each case is tested once.
-    Raises HarnessError where subjects are asked for and not known, or where a part is left empty.
+    A file below `root` names the cases of each part, and leaves out those that it does not name.
+    Raises HarnessError where subjects are asked for and not known, where a part is left empty, or
+    where the file is none of these cases or has a subject in two parts.
     """
     units = _units(samples, split)
+    if split.file is not None:
+        chosen = _listed(samples, units, (root or Path()) / split.file, name)
+        return dataclasses.replace(samples.at(chosen), split=name)
     parts = _parts(units, _labels(samples, units), split, fold)
     chosen = np.flatnonzero(parts[units] == name)
     if not len(chosen):
@@ -32,7 +45,43 @@ def part(samples: Samples, split: Split, name: str, fold: int | None) -> Samples
     return dataclasses.replace(samples.at(chosen), split=name)
 
 
-def _units(samples: Samples, split: Split) -> NDArray[np.int64]:
+def dose(samples: Data, subjects: int, seed: int) -> Data:
+    """The cases of so many subjects, drawn by a seed; those of fewer are among those of more.
+
+    Raises HarnessError where there are not as many.
+    """
+    who = samples.ids if samples.subjects is None else samples.subjects
+    known, units = np.unique(who, return_inverse=True)
+    if subjects > len(known):
+        raise HarnessError(f"train_subjects must be at most {len(known)}, got {subjects}")
+    drawn = np.random.default_rng(seed).permutation(len(known))[:subjects]
+    return samples.at(np.flatnonzero(np.isin(units, drawn)))
+
+
+def _listed(samples: Data, units: NDArray[np.int64], file: Path, name: str) -> NDArray[np.int64]:
+    """The places of the cases that a file names for a part."""
+    try:
+        parts = json.loads(file.read_text(encoding="utf-8"))
+        wanted = {key: {str(case) for case in parts[key]} for key in PARTS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        must = 'be JSON like {"train": ["case-1"], "val": [...], "test": [...]}'
+        raise HarnessError(f"split.file {file} must {must}, got {error!r}") from None
+    ids = samples.ids.astype(str)
+    unknown = sorted(set().union(*wanted.values()) - set(ids.tolist()))
+    if unknown:
+        raise HarnessError(f"split.file {file} must name cases of the data, got {unknown[0]!r}")
+    masks = {key: np.isin(ids, list(named)) for key, named in wanted.items()}
+    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = np.intersect1d(units[masks[a]], units[masks[b]])
+        if len(both):
+            case = ids[units == both[0]][0]
+            raise HarnessError(f"split.file {file} must part subjects, got {case!r} in {a} and {b}")
+    if not masks[name].any():
+        raise HarnessError(f"split.file {file} must name a case of {name}, got none")
+    return np.flatnonzero(masks[name])
+
+
+def _units(samples: Data, split: Split) -> NDArray[np.int64]:
     """(n,) the code of the unit that each case belongs to."""
     if split.by == "image":
         return np.arange(len(samples))
@@ -45,7 +94,7 @@ def _units(samples: Samples, split: Split) -> NDArray[np.int64]:
     return codes
 
 
-def _labels(samples: Samples, units: NDArray[np.int64]) -> NDArray[np.int64]:
+def _labels(samples: Data, units: NDArray[np.int64]) -> NDArray[np.int64]:
     """(units,) the highest class of a unit's cases, so that rare illness is spread evenly."""
     classes = samples.targets if samples.targets.ndim == 1 else samples.targets.sum(axis=1)
     labels = np.zeros(units.max() + 1, dtype=np.int64)

@@ -2,15 +2,14 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import builders, contracts, disk, store
-from harness.cases import SHIPPED
+from harness import builders, contracts, disk, store, tasks
 from harness.job import Job
-from harness.predictions import Predictions
 from harness.record import as_json
+from harness.volumes import SIZE
 
 Facts = dict[str, Any]
 """What a step found: `measurements`, `warnings`, and the `files` that it wrote."""
@@ -24,11 +23,12 @@ class Step:
     after: str | None
 
 
-def stale(state: store.State, digests: Mapping[str, str]) -> list[str]:
-    """The steps to do: those not done with these digests, and those after them."""
+def stale(state: store.State, digests: Mapping[str, str], again: Collection[str] = ()) -> list[str]:
+    """The steps to do: those not done with these digests, those of `again`, and those after."""
     found: list[str] = []
     for name, step in STEPS.items():
-        if step.after in found or state.done(name, digests[name]) is None:
+        undone = name in again or state.done(name, digests[name]) is None
+        if step.after in found or undone:
             found.append(name)
     return found
 
@@ -49,19 +49,25 @@ def _fit(job: Job) -> Facts:
 
     from harness.fit import fit
 
+    taught = tasks.of(job.suite.task).teach(job)
     with _as_it_was():
         selection = fit(
             job.build,
             job.train,
-            job.cases("train"),
-            job.val,
+            taught.feed,
+            taught.losses,
+            taught.check,
             seed=job.run.seed,
             device=job.run.device,
             folder=job.folder,
             report=lambda row: job.progress.epoch(job.run.id, row, job.train.epochs),
         )
-    files = ["weights.safetensors", "history.jsonl"]
-    return {"selection": selection, "files": files, "threads": torch.get_num_threads()}
+    return {
+        "selection": selection,
+        "files": ["weights.safetensors", "history.jsonl"],
+        "threads": torch.get_num_threads(),
+        "unread": list(taught.unread),
+    }
 
 
 @contextlib.contextmanager
@@ -84,14 +90,15 @@ def _export(job: Job) -> Facts:
         path = Path(job.model.onnx)
         model, link = export.outside(path, job.model.link, described)
         rows, outputs = size.initializers(model), export.outputs(model)
+        answer = (outputs, *job.shape[1:]) if job.segments else (outputs,)
     else:
         builder = builders.load(str(job.model.build))
-        model = export.linked(export.from_torch(job.module, builder, job.val.shape), job.link)
-        rows, outputs, link = size.parameters(job.module), job.outputs, job.link
+        model = export.linked(export.from_torch(job.module, builder, job.shape), job.link)
+        rows, answer, link = size.parameters(job.module), job.answer, job.link
     rows += export.export(
         model,
-        shape=job.val.shape,
-        outputs=outputs,
+        shape=job.shape,
+        answer=answer,
         metadata={**described, "link": link},
         path=job.folder / "model.onnx",
     )
@@ -102,42 +109,29 @@ def _described(job: Job) -> dict[str, Any]:
     """What the shipped file says of itself, its link apart."""
     return {
         "task": job.suite.task,
-        "layout": "NCDHW" if len(job.val.shape) == 4 else "NCHW",
-        "range": list(job.val.range),
-        "size": list(job.val.shape[1:]),
-        "kind": job.val.kind,
+        "layout": "NCDHW" if len(job.shape) == 4 else "NCHW",
+        "size": list(job.shape[1:]),
         "classes": list(job.val.classes),
         "threshold": job.suite.policy.threshold,
+        **tasks.of(job.suite.task).describe(job),
     }
 
 
 def _predict(job: Job) -> Facts:
-    from harness import predict
-    from harness.guards.batches import batch_dependence
-
-    shipped, threshold = predict.onnx_model(job.folder / "model.onnx"), job.suite.policy.threshold
-    models = {SHIPPED: shipped}
-    if not job.model.onnx:
-        models["torch"] = predict.torch_model(job.probabilities())
-    splits = [job.val, job.cases("test"), *map(job.elsewhere, job.dataset.test_on)]
-    table = predict.predict(models, splits, threshold)
-    if job.model.build and not job.model.weights:
-        known = job.cases("train").first(predict.TRAIN_CASES)
-        asked = predict.predict({SHIPPED: shipped}, [known], threshold)
-        table = Predictions.concatenated([table, asked])
+    table, found = tasks.of(job.suite.task).ask(job)
     disk.write(job.folder / "predictions.parquet", table.to_parquet())
-    doubts = batch_dependence(shipped, job.val, threshold)
-    return {"files": ["predictions.parquet"], "warnings": list(doubts)}
+    return {"files": ["predictions.parquet"], **found}
 
 
 def _score(job: Job) -> Facts:
     from harness.guards.every import warn
     from harness.guards.evidence import Evidence
-    from harness.score import score
+    from harness.rows import measured
 
     path = job.folder / "predictions.parquet"
-    predictions = Predictions.from_parquet(path.read_bytes(), str(path))
-    rows = score(predictions, job.suite.metrics, job.suite.policy)
+    predictions = tasks.of(job.suite.task).read(path)
+    sizes = job.dataset.groups.get(SIZE, ())
+    rows = measured(predictions, job.suite.metrics, job.suite.policy, sizes)
     evidence = Evidence.of(
         predictions,
         selection=store.State.open(job.folder, job.run).steps["fit"]["selection"],
@@ -156,9 +150,7 @@ def _time(job: Job) -> Facts:
         latency = dataclasses.replace(latency, backends=rest)
         skipped = "a finished ONNX file has no torch module: latency in torch was not measured"
         warnings.append({"code": "backend-skipped", "message": skipped})
-    servable = contracts.Servable(
-        onnx=job.folder / "model.onnx", shape=job.val.shape, module=module
-    )
+    servable = contracts.Servable(onnx=job.folder / "model.onnx", shape=job.shape, module=module)
     timing = measure(servable, latency, job.run.device)
     return {
         "measurements": as_json(timing.measurements),

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from harness import shelf
 from harness.datasets._medmnist_files import table
 from harness.errors import HarnessError
 from harness.remote import find
-from harness.samples import Samples
 from harness.splits import WHOLE, part
 from harness.suite import Dataset
 
@@ -46,8 +46,8 @@ def published_counts(dataset: Dataset) -> Mapping[str, int]:
     return table()[dataset.args["flag"]]["n_samples"] if published else {}
 
 
-def cases(dataset: Dataset, split: str, root: Path | None) -> Samples:
-    """The cases of `split` as a record has them: divided and in bands as the suite declares.
+def cases(dataset: Dataset, split: str, root: Path | None) -> Any:
+    """`Samples` or `Volumes` of `split` as a record has them: divided and in bands as declared.
 
     With folds the test cases are those of all folds, one fold after the other. Raises HarnessError
     where the data cannot be read, or with folds for another split than test.
@@ -55,11 +55,11 @@ def cases(dataset: Dataset, split: str, root: Path | None) -> Samples:
     reader = shelf.load("datasets", dataset.load)
     declared = dataset.split
     if declared is None:
-        found: Samples = reader.load(split, root, **dataset.args)
+        found = reader.load(split, root, **dataset.args)
         return found.banded(dataset.groups)
-    whole: Samples = reader.load(WHOLE, root, **dataset.args)
+    whole = reader.load(WHOLE, root, **dataset.args)
     if declared.folds is None:
-        return part(whole, declared, split, None).banded(dataset.groups)
+        return part(whole, declared, split, None, root).banded(dataset.groups)
     if split != "test":
         raise HarnessError(f"split must be test where data is divided into folds, got {split!r}")
     parts = [part(whole, declared, split, fold) for fold in range(declared.folds)]

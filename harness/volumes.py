@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,12 @@ class Volumes:
     subjects: NDArray[Any] | None = None
     groups: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
 
-    kind = "mask"
+    kind: ClassVar[str] = "mask"
+    ALIKE: ClassVar[tuple[str, ...]] = ("channels", "classes")
+
+    def given(self, range: tuple[float, float]) -> "Volumes":
+        """Themselves: intensities are mapped case by case."""
+        return self
 
     def __len__(self) -> int:
         return len(self.ids)

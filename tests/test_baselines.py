@@ -15,8 +15,9 @@ import pytest
 from harness import baselines, disk
 from harness.aggregate import seed_means
 from harness.cases import SHIPPED
+from harness.disk import file_digest
 from harness.errors import HarnessError
-from harness.plan import Run, file_digest
+from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json
 from harness.score import score

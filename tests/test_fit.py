@@ -1,6 +1,7 @@
 """Training: when it stops, which epoch is kept, what its numbers mean, and how it is resumed."""
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -19,8 +20,10 @@ from torch import nn
 
 from harness import fit
 from harness.errors import HarnessError
+from harness.feed import Images, augmented
 from harness.samples import Samples
 from harness.suite import Augment, Schedule, Stop, Train
+from harness.validation import loss_of, validate
 
 TRAIN = Train(loss="bce", lr=0.05, batch_size=16, epochs=4, select="last")
 LOSSES = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=30)
@@ -74,8 +77,11 @@ def train(
         return fit.fit(
             build,
             declared,
-            cases or samples("train", 40),
-            val or samples("val", 21),
+            Images(cases=cases or samples("train", 40), train=declared, seed=seed),
+            functools.partial(loss_of, loss=declared.loss),
+            functools.partial(
+                validate, train=declared, val=val or samples("val", 21), device="cpu"
+            ),
             seed=seed,
             device="cpu",
             folder=folder,
@@ -146,7 +152,7 @@ def test_the_loss_is_torchs_on_probabilities(loss: str, outputs: int) -> None:
     torch.manual_seed(0)
     logits = torch.randn(30, outputs, dtype=torch.float64)
     targets = torch.arange(30) % 2
-    found = fit.loss_of(logits, targets, loss)
+    found = loss_of(logits, targets, loss)
     if loss == "bce":
         expected = nn.BCELoss(reduction="none")(logits.sigmoid()[:, 0], targets.double())
     else:
@@ -186,7 +192,7 @@ def test_the_training_loss_is_a_mean_over_cases(tmp_path: Path) -> None:
     cases = samples("train", 40)
     with torch.inference_mode():
         logits = module(torch.from_numpy(cases.batch(slice(None))))
-    losses = fit.loss_of(logits, torch.from_numpy(cases.targets), "bce")
+    losses = loss_of(logits, torch.from_numpy(cases.targets), "bce")
     assert history(tmp_path)[0]["train_loss"] == pytest.approx(losses.mean().item(), rel=1e-6)
 
 
@@ -241,7 +247,7 @@ IMAGES = np.random.default_rng(0).random((30, 1, 4, 5), dtype=np.float32)
 def test_each_image_is_brighter_by_a_factor_of_its_own(low: float, span: float, seed: int) -> None:
     torch.manual_seed(seed)
     before = IMAGES.copy()
-    found = fit.augmented(IMAGES, Augment(intensity=(low, low + span)))
+    found = augmented(IMAGES, Augment(intensity=(low, low + span)))
     factors = found / IMAGES
     assert found.dtype == np.float32
     assert found.shape == IMAGES.shape
@@ -252,14 +258,14 @@ def test_each_image_is_brighter_by_a_factor_of_its_own(low: float, span: float, 
     assert len(set(one.tolist())) > 10 or span < 1e-3
     assert (before == IMAGES).all()
     torch.manual_seed(seed)
-    again = fit.augmented(IMAGES, Augment(intensity=(low, low + span)))
+    again = augmented(IMAGES, Augment(intensity=(low, low + span)))
     assert np.array_equal(found, again)
 
 
 def test_the_factors_are_drawn_evenly() -> None:
     torch.manual_seed(0)
     ones = np.ones((20_000, 1, 1, 1), np.float32)
-    found = fit.augmented(ones, Augment(intensity=(0.5, 1.5))).ravel()
+    found = augmented(ones, Augment(intensity=(0.5, 1.5))).ravel()
     assert kstest(found, uniform(0.5, 1).cdf).pvalue > 0.01
 
 
@@ -267,7 +273,7 @@ def test_the_factors_are_drawn_evenly() -> None:
 def test_nothing_asked_changes_nothing(augment: Augment | None) -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    assert fit.augmented(IMAGES, augment) is IMAGES
+    assert augmented(IMAGES, augment) is IMAGES
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -13,10 +13,14 @@ FLOORS = (
     {"samples", "strict", "environment", "disk", "cases"},
     {"predictions", "segmented", "volumes"},
     {"record", "shelf", "suite", "contracts", "remote"},
-    {"builders", "ranges"},
+    {"builders", "ranges", "grids"},
     {
         "stopping",
         "validation",
+        "losses",
+        "augmenting",
+        "feed",
+        "prepared",
         "plan",
         "splits",
         "text",
@@ -27,8 +31,8 @@ FLOORS = (
         "metrics",
         "backends",
     },
-    {"rules", "truth"},
-    {"means", "reading", "store", "trial", "contest", "differences"},
+    {"rules", "truth", "digests", "inference", "prepare", "patches"},
+    {"means", "reading", "store", "trial", "contest", "differences", "segment", "mask_validation"},
     {
         "fit",
         "export",
@@ -53,7 +57,7 @@ FLOORS = (
         "formats",
         "duel",
     },
-    {"overview", "pairs", "published", "foreign", "retest", "speed", "judgement"},
+    {"overview", "pairs", "published", "foreign", "retest", "speed", "judgement", "tasks"},
     {"gate", "steps", "report"},
     {"execute"},
     {"verbs"},
@@ -62,7 +66,10 @@ FLOORS = (
 )
 """From the ground up. A shelf is one place: its files may import each other."""
 
-TORCH = ("harness.fit", "harness.validation", "harness.models.")
+TORCH = (
+    *("harness.fit", "harness.feed", "harness.validation", "harness.mask_validation"),
+    *("harness.losses", "harness.augmenting", "harness.patches", "harness.models."),
+)
 """What imports torch at once; all else does when it runs, if at all."""
 
 

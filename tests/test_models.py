@@ -71,7 +71,14 @@ def assert_same(left: Array, right: Array) -> None:
     assert np.abs(left - right).max() <= min(1e-5, 1e-3 * apart)
 
 
-@pytest.fixture(scope="module", params=shelf.names("models"))
+CLASSIFIERS = [
+    name
+    for name in shelf.names("models")
+    if "classify" in (shelf.constant("models", name, "TASKS") or ("classify",))
+]
+
+
+@pytest.fixture(scope="module", params=CLASSIFIERS)
 def any_model(request: pytest.FixtureRequest) -> Specimen:
     """Each file of the shelf with its default arguments, on the first small shape it takes."""
     with pytest.MonkeyPatch.context() as patch:

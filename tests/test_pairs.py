@@ -15,9 +15,10 @@ from harness.cases import SHIPPED
 from harness.compare import difference
 from harness.contest import Contest, ranked
 from harness.differences import Difference
+from harness.disk import file_digest
 from harness.errors import HarnessError
 from harness.pairs import Checkpoints, contest, of_runs
-from harness.plan import Run, file_digest
+from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Record, as_json
 from harness.score import score

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import tiny
 
+from harness import digests as stepwise
 from harness import environment, plan, reading
 from harness.errors import HarnessError
 from harness.plan import Run, Selection
@@ -34,7 +35,7 @@ def digests(
 ) -> dict[str, str]:
     tiny.suite(more, without)
     run = Run(suite="tiny", dataset="blobs", model=model, device=device, seed=0)
-    return plan.digests(reading.load("tiny"), run, None)
+    return stepwise.digests(reading.load("tiny"), run, None)
 
 
 def stale(before: dict[str, str], after: dict[str, str]) -> list[str]:
@@ -139,13 +140,13 @@ def test_an_edit_makes_these_steps_stale() -> None:
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
         run = Run(suite="tiny", dataset="blobs", model="small", device="cpu", seed=0)
-        assert stale(before, plan.digests(reading.load("tiny"), run, None)) == expected
+        assert stale(before, stepwise.digests(reading.load("tiny"), run, None)) == expected
 
 
 def test_smoke_is_other_data() -> None:
     before = digests()
     run = Run(suite="tiny", dataset="blobs", model="small", device="cpu", seed=0)
-    assert stale(before, plan.digests(reading.load("tiny", smoke=True), run, None)) == STEPS
+    assert stale(before, stepwise.digests(reading.load("tiny", smoke=True), run, None)) == STEPS
 
 
 def test_another_model_or_device_is_another_training() -> None:
@@ -159,7 +160,7 @@ def test_seeds_share_digests() -> None:
     tiny.suite("[train]\nseeds = [0, 1]")
     suite = reading.load("tiny")
     first, second = plan.expand(suite, Selection(models=("small",), devices=CPU))
-    assert plan.digests(suite, first, None) == plan.digests(suite, second, None)
+    assert stepwise.digests(suite, first, None) == stepwise.digests(suite, second, None)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_another_version_makes_these_steps_stale(
     distribution: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, installed = digests(), importlib.metadata.distributions
-    monkeypatch.setattr(plan, "_versions", plan._versions.__wrapped__)  # without its memory
+    monkeypatch.setattr(stepwise, "_versions", stepwise._versions.__wrapped__)  # without its memory
 
     def renewed(*, name: str) -> list[Any]:
         found = list(installed(name=name))
@@ -206,8 +207,10 @@ def test_another_version_makes_these_steps_stale(
 def test_new_source_makes_these_steps_stale(
     module: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, source = digests(), plan._source
-    monkeypatch.setattr(plan, "_source", lambda *names: source(*names) + "!" * (module in names))
+    before, source = digests(), stepwise._source
+    monkeypatch.setattr(
+        stepwise, "_source", lambda *names: source(*names) + "!" * (module in names)
+    )
     assert stale(before, digests()) == expected
 
 

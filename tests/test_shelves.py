@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness import shelf
 from harness.cases import SHIPPED
+from harness.contracts import KINDS_OF
 from harness.errors import HarnessError
 from harness.predictions import Predictions
 from harness.report import Board, Recipe, render
@@ -34,6 +35,11 @@ def demand(function: Callable[..., Any], *names: str) -> dict[str, Parameter]:
     rest = {name: parameters[name] for name in list(parameters)[len(names) :]}
     assert {parameter.kind for parameter in rest.values()} <= {KEYWORD, REST}
     return rest
+
+
+def of(task: str) -> list[str]:
+    """The metrics of a task."""
+    return [n for n in shelf.names("metrics") if task in shelf.load("metrics", n).TASKS]
 
 
 def predictions(classes: int, n: int = 40) -> Predictions:
@@ -71,6 +77,7 @@ def test_models_build_from_shape_and_outputs(name: str) -> None:
     options = demand(build, "shape", "outputs")
     assert list(options) == list(shelf.arguments("models", name, "build"))
     assert REST not in {option.kind for option in options.values()}
+    assert set(shelf.constant("models", name, "TASKS") or ("classify",)) <= {"classify", "segment"}
     if to_onnx := getattr(shelf.load("models", name), "to_onnx", None):
         assert demand(to_onnx, "module", "shape") == {}
 
@@ -91,16 +98,21 @@ def test_datasets_have_a_source_and_a_fingerprint(name: str) -> None:
 def test_metrics_say_what_their_numbers_mean(name: str) -> None:
     module = shelf.load("metrics", name)
     assert shelf.constant("metrics", name, "TASKS") == module.TASKS
-    assert set(module.TASKS) <= {"classify"}
+    assert module.TASKS
+    assert set(module.TASKS) <= KINDS_OF.keys()
     assert isinstance(module.UNIT, str)
     assert module.UNIT
     assert module.BETTER in ("higher", "lower", None) or math.isfinite(module.BETTER)
     assert isinstance(module.NEEDS, str)
     assert isinstance(module.PER_CLASS, bool)
-    demand(module.measure, "predictions", "weights")
+    args = demand(module.measure, "predictions", "weights")
+    if hasattr(module, "influence"):
+        assert demand(module.influence, "predictions", "units") == args
+    if "segment" in module.TASKS:
+        assert demand(module.columns, "pair", "empty") == args
 
 
-@each("metrics")
+@pytest.mark.parametrize("name", of("classify"))
 @pytest.mark.parametrize("classes", [2, 3])
 def test_metrics_know_weights_only_as_multiplicities(name: str, classes: int) -> None:
     measure = shelf.load("metrics", name).measure
@@ -115,7 +127,7 @@ def test_metrics_know_weights_only_as_multiplicities(name: str, classes: int) ->
     assert measure(repeated, np.ones((1, len(repeated))))[0] == pytest.approx(found[2], rel=1e-12)
 
 
-@each("metrics")
+@pytest.mark.parametrize("name", of("classify"))
 def test_metrics_are_undefined_without_weight(name: str) -> None:
     cases = predictions(2)
     assert np.isnan(shelf.load("metrics", name).measure(cases, np.zeros((1, len(cases))))).all()

@@ -16,7 +16,10 @@ from harness.errors import HarnessError
 from harness.suite import Augment, MetricSpec, Schedule, Split, Stop, Suite
 
 SHIPPED = [file.stem for file in sorted((shelf.PACKAGE.parent / "suites").glob("*.toml"))]
-TRAIN = "augment, batch_size, epochs, loss, lr, optimizer, schedule, seeds, select, stop, weight_de"
+TRAIN = (
+    "augment, batch_size, epochs, loss, lr, optimizer, sampler, schedule, seeds, select, stop, "
+    "weight_de"
+)
 METRICS = 'metrics = ["roc_auc", "accuracy"]'
 BLOBS, MODELS = tiny.TEXT[tiny.TEXT.index("[datasets") :].split("\n\n", 1)
 NAMED = "a name must be ASCII letters, digits, '.', '_' and '-', a letter or digit first"
@@ -27,7 +30,7 @@ title="" -> title must be a line of text, got ''
 title=" " -> title must be a line of text, got ' '
 title="a\nb" -> title must be a line of text, got 'a\nb'
 title=3 -> title must be a text, got 3
-task="guess" -> task must be one of classify, got 'guess'
+task="guess" -> task must be one of classify, segment, got 'guess'
 name="x" -> unknown key 'name'
 smoke=true -> unknown key 'smoke'; known: datasets, gates, latency, metrics, models, policy, task
 trian.lr=3 -> unknown key 'trian'; known: datasets, gates, latency, metrics, models, policy, task
@@ -55,7 +58,7 @@ datasets.blobs.test_on="blobs" -> datasets.blobs.test_on must be a list, got 'bl
 datasets.blobs.test_on=["blobs"] -> datasets.blobs.test_on must name another dataset, one of none
 datasets.blobs.test_on=["x"] -> datasets.blobs.test_on must name another dataset, one of none, got
 datasets.blobs.test_on=["x", "x"] -> datasets.blobs.test_on must be each named once, got ['x', 'x']
-datasets.blobs.input.window=[0, 1] -> datasets.blobs.input: unknown key 'window'; known: range
+datasets.blobs.input.window=[0, 1] -> datasets.blobs.input must be range alone with task classify, got 'more'
 datasets.blobs.input.range=1 -> datasets.blobs.input.range must be a list, got 1
 datasets.blobs.input.range=[0] -> datasets.blobs.input.range must be a list of 2, got [0]
 datasets.blobs.input.range=[0, 1, 2] -> datasets.blobs.input.range must be a list of 2, got [0, 1,
@@ -127,7 +130,7 @@ train.schedule.milestones=[0.5, 0.5] -> train.schedule.milestones must be rising
 train.schedule.milestones=[50, 75] -> train.schedule.milestones must be rising shares between 0 and
 train.schedule={ milestones = [0.5], gamma = 0 } -> train.schedule.gamma must be above 0, got 0.0
 models.small.train.schedule.milestones=[2] -> models.small.train.schedule.milestones must be rising
-train.augment.rotate=3 -> train.augment: unknown key 'rotate'; known: intensity
+train.augment.rotate=3 -> train.augment must be intensity alone with task classify, got 'more'
 train.augment.intensity=1 -> train.augment.intensity must be a list, got 1
 train.augment.intensity=[1] -> train.augment.intensity must be a list of 2, got [1]
 train.augment.intensity=[2, 1] -> train.augment.intensity must be two numbers, the first not above
@@ -140,7 +143,7 @@ latency.batch_sizes=[2, 2] -> latency.batch_sizes must be each named once, got [
 latency.threads=[1, 0] -> latency.threads must be 1 or more, got [1, 0]
 latency.seconds=-1 -> latency.seconds must be 0 or more, got -1.0
 latency.samples=10 -> latency.samples must be 11 or more, got 10
-policy.x=1 -> policy: unknown key 'x'; known: groups_min_n, inconclusive, interval, threshold
+policy.x=1 -> policy: unknown key 'x'; known: empty, groups_min_n, inconclusive, interval, threshold
 policy.threshold=1 -> policy.threshold must be between 0 and 1, got 1.0
 policy.threshold=true -> policy.threshold must be a number, got True
 policy.interval="subject" -> policy.interval must be a table, got 'subject'
@@ -270,7 +273,10 @@ def test_a_broken_file_is_one_sentence(more: str, sentence: str) -> None:
 
 
 def test_a_metric_of_another_task_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "constant", lambda *_: ("segment",))
+    known = shelf.constant
+    monkeypatch.setattr(
+        shelf, "constant", lambda of, *_: ("segment",) if of == "metrics" else known(of, *_)
+    )
     assert refusal() == "metrics.roc_auc must be of task segment, got 'classify'"
 
 

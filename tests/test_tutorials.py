@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import plan, reading
+from harness import digests, plan, reading
 from harness.predictions import Predictions
 
 HOME = Path(__file__).parent.parent
@@ -265,5 +265,5 @@ def test_testing_elsewhere_trains_nothing_again(
     for path in (suite, tmp_path / "hospitals.toml"):
         asked = reading.load(str(path))
         [run, *_] = plan.expand(asked, plan.Selection(devices=["cpu"]))
-        found.append(plan.digests(asked, run, folder / "data"))
+        found.append(digests.digests(asked, run, folder / "data"))
     assert {step for step in found[0] if found[0][step] != found[1][step]} == {"predict", "score"}

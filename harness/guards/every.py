@@ -1,8 +1,15 @@
 """All guards of a scored model, in order, and which of them explain others."""
 
-from harness.guards import decisions, gaps, prevalence, provenance, scores
+from harness.guards import decisions, gaps, masks, prevalence, provenance, scores
 from harness.guards.evidence import Doubt, Evidence, Guard
 
+OF_MASKS: tuple[Guard, ...] = (
+    provenance.chosen_on_test,
+    provenance.fewer_cases,
+    masks.nothing_found,
+    masks.train_test_gap,
+)
+"""Guards of models that segment: the others ask for probabilities of classes."""
 GUARDS: tuple[Guard, ...] = (
     provenance.chosen_on_test,
     provenance.fewer_cases,
@@ -31,7 +38,8 @@ OF_A_FOLD = ("batch-dependence",)
 
 def warn(evidence: Evidence) -> tuple[Doubt, ...]:
     """Doubts about the shipped model, the gravest first; none that another of them explains."""
-    found = [each for guard in GUARDS for each in guard(evidence)]
+    guards = OF_MASKS if evidence.test.kind == "mask" else GUARDS
+    found = [each for guard in guards for each in guard(evidence)]
     said = {each["code"] for each in found}
     explained = {code for cause in said for code in EXPLAINS.get(cause, set())}
     return tuple(each for each in found if each["code"] not in explained)

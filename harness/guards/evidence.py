@@ -26,15 +26,15 @@ class Evidence:
     Errors are by `over`.
     """
 
-    test: Predictions
-    val: Predictions
-    train: Predictions
+    test: Any
+    val: Any
+    train: Any
     selection: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     cases: Mapping[str, int] = dataclasses.field(default_factory=dict)
     over: str = "subject"
 
     @classmethod
-    def of(cls, predictions: Predictions, **known: Any) -> "Evidence":
+    def of(cls, predictions: Any, **known: Any) -> "Evidence":
         """That of a table of all splits and variants."""
         test, val, train = map(predictions.select, ("test", "val", "train"))
         return cls(test=test, val=val, train=train, **known)

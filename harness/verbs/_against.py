@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from harness.baselines import Entry, accepted, shipped
 from harness.errors import HarnessError
 from harness.means import bearing
@@ -93,12 +91,9 @@ def _entry(side: Measured, folder: Path, seed: int) -> Entry:
     cases, now = shipped(folder), side.side.entries.get(seed)
     if now is not None and bearing(now.record) == bearing(record):
         ours = side.side.predictions[seed]
-        if not all(np.array_equal(getattr(cases, of), getattr(ours, of)) for of in _CASES):
+        if not cases.same_cases(ours):
             raise OtherCases(f"the cases differ: {folder} holds others, or in another order")
-    return Entry(record=record, probability=cases.probability, history=())
-
-
-_CASES = ("id", "y_true")
+    return Entry(record=record, scores=cases.scores(), history=())
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

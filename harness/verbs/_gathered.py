@@ -59,7 +59,7 @@ def measured(suites: Sequence[str], root: Path | None, place: Path, globs: Globs
         first, interval = scope.suite.metrics[0], scope.suite.policy.interval
         contests |= pairs.of_runs(found, first, interval)
         entries += [
-            Entry(record=record, probability=None, history=history(at), means=means.get(run, ()))
+            Entry(record=record, scores=None, history=history(at), means=means.get(run, ()))
             for run, (record, at) in found.items()
         ]
     return entries, contests

@@ -34,7 +34,7 @@ def verdicts(
     }
     means = of_runs(found, scope.suite.metrics)
     entries = [
-        Entry(record=record, probability=None, history=(), means=means.get(run, ()))
+        Entry(record=record, scores=None, history=(), means=means.get(run, ()))
         for run, (record, _) in found.items()
     ]
     rows = beside(standings(entries), published(baselines))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import plan, reading, store
+from harness import digests, plan, reading, store
 from harness.errors import HarnessError
 from harness.plan import EXTERNAL, Run, Selection
 from harness.record import Record, read_record
@@ -44,7 +44,7 @@ class Scope:
     def digests(self, run: Run) -> dict[str, str]:
         """Found out once. Raises HarnessError where the data or a named file is missing."""
         if run not in self.known:
-            self.known[run] = plan.digests(self.suite, run, self.root)
+            self.known[run] = digests.digests(self.suite, run, self.root)
         return self.known[run]
 
     def folder(self, run: Run) -> Path:

@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.baselines import Entry, shipped
 from harness.errors import HarnessError
 from harness.gate import Side
 from harness.plan import Run
-from harness.predictions import Predictions
 from harness.record import Record
 from harness.verbs._checked import Fault
 from harness.verbs._scope import Scope
@@ -43,7 +43,7 @@ def sides(scope: Scope) -> list[Measured]:
 
 def _measured(scope: Scope, subject: str, runs: Sequence[Run]) -> Measured:
     entries: dict[int, Entry] = {}
-    predictions: dict[int, Predictions] = {}
+    predictions: dict[int, Any] = {}
     folders: dict[int, Path] = {}
     faults: list[Fault] = []
     for run in runs:
@@ -57,7 +57,7 @@ def _measured(scope: Scope, subject: str, runs: Sequence[Run]) -> Measured:
             faults.append(Fault(subject=subject, what=run.checkpoint, message=str(error)))
             continue
         folders[run.seed] = folder
-        entries[run.seed] = Entry(record=record, probability=None, history=())
+        entries[run.seed] = Entry(record=record, scores=None, history=())
     side = Side(subject=subject, entries=entries, predictions=predictions)
     return Measured(runs=tuple(runs), side=side, folders=folders, faults=tuple(faults))
 

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from harness.baselines import Entry, shipped
 from harness.comparable import incomparable
 from harness.compare import difference
 from harness.errors import HarnessError
 from harness.plan import EXTERNAL
-from harness.predictions import Predictions
 from harness.record import Record, read_record
 from harness.retest import Test, retest
 from harness.suite import MetricSpec
 from harness.verbs._scope import Answer, Scope
 from harness.verbs._versus import Adjust, Row, answer
 
-Pair = tuple[str, list[Predictions], list[Predictions]]
+Pair = tuple[str, list[Any], list[Any]]
 """Where, and the test predictions of both sides, an entry a seed."""
 
 
@@ -75,11 +73,11 @@ def _folders(a: str, b: str) -> list[Pair]:
 
 
 def _entry(record: Record) -> Entry:
-    return Entry(record=record, probability=None, history=())
+    return Entry(record=record, scores=None, history=())
 
 
-def _same(a: str, b: str, left: Predictions, right: Predictions) -> None:
-    if not all(np.array_equal(getattr(left, of), getattr(right, of)) for of in ("id", "y_true")):
+def _same(a: str, b: str, left: Any, right: Any) -> None:
+    if not left.same_cases(right):
         raise HarnessError(f"{a} and {b} must hold the same cases, got different ones")
 
 
@@ -94,7 +92,7 @@ def _models(scope: Scope, a: str, b: str) -> list[Pair]:
             raise HarnessError(
                 f"a model must be one of {', '.join(known)}, or a run folder, got {name!r}"
             )
-    found: dict[tuple[str, str, str], dict[int, Predictions]] = {}
+    found: dict[tuple[str, str, str], dict[int, Any]] = {}
     for run in scope.runs:
         record = scope.record(run) if run.model in (a, b) else None
         if record is not None and record.status == "ok":
@@ -117,9 +115,7 @@ def _models(scope: Scope, a: str, b: str) -> list[Pair]:
     return pairs
 
 
-def _pair(
-    a: str, b: str, on: str, left: dict[int, Predictions], right: dict[int, Predictions]
-) -> Pair:
+def _pair(a: str, b: str, on: str, left: dict[int, Any], right: dict[int, Any]) -> Pair:
     seeds = [seed for seed in left if seed in right]
     for seed in seeds:
         _same(a, b, left[seed], right[seed])

@@ -12,7 +12,11 @@ from harness.text import columns, number
 from harness.verbs._scope import Answer, Scope
 from harness.verbs.data import bring, remotes, with_tested
 
-HEAD = ["run", "status", "roc_auc", "accuracy", "majority", "parameters", "p50 ms"]
+SHOWN = {
+    "classify": {"roc_auc": "roc_auc", "accuracy": "accuracy", "majority_rate": "majority"},
+    "segment": {"dice": "dice", "hd95": "hd95 mm", "missed_cases": "missed"},
+}
+"""The metrics of a task that a line has, and what stands above them."""
 
 
 def run(scope: Scope, *, fresh: bool, quiet: bool, debug: bool) -> Answer:
@@ -77,8 +81,17 @@ def _all(
             )
             if record.status == "failed":
                 progress.warn(f"{each.id} failed: {record.error}")
+            for said in _unread(record):
+                progress.warn(f"{each.id} is partial: {said}")
             found.append(record)
         records.append(_joined(scope, whole, several, found))
+
+
+def _unread(record: Record) -> list[str]:
+    """The cases that were left out, one by one."""
+    if record.status != "partial":
+        return []
+    return [each["message"] for each in record.warnings if each["code"] == "unread-case"]
 
 
 def _done(scope: Scope, run: Run) -> bool:
@@ -96,7 +109,8 @@ def _joined(scope: Scope, whole: Run, several: list[Run], records: list[Record])
 
 def _answer(scope: Scope, records: list[Record], code: int) -> Answer:
     place = scope.place / scope.suite.name
-    lines = [columns([HEAD, *map(_line, records)]), f"records in {place}"] if records else []
+    head = ["run", "status", *SHOWN[scope.suite.task].values(), "parameters", "p50 ms"]
+    lines = [columns([head, *map(_line, records)]), f"records in {place}"] if records else []
     data = [
         {
             **{key: record.run[key] for key in ("id", "dataset", "model", "device", "seed")},
@@ -113,7 +127,7 @@ def _line(record: Record) -> list[str]:
     if record.status == "failed":
         return [str(record.run["id"]), "failed", f"{record.error}"]
     latency = next((row for row in record.measurements if row.metric == "latency_p50"), None)
-    cells = [record.find(name) for name in ("roc_auc", "accuracy", "majority_rate")]
+    cells = [record.find(name) for name in SHOWN[str(record.run["task"])]]
     size = record.find("parameters_trainable") or record.find("parameters_total")
     return [str(record.run["id"]), record.status, *map(number, [*cells, size, latency])]
 
