@@ -93,6 +93,8 @@ def read(path: Path) -> Entry:
         table = read_table(beside.read_bytes())
         scores = {name: ragged(table.column(name)) for name in table.column_names if name != "case"}
         curve = json.loads((table.schema.metadata or {})[HISTORY.encode()])
+        if not scores:
+            raise ValueError("no column of scores")
         return Entry(record=record, scores=scores, history=tuple(curve))
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise HarnessError(f"{beside} must be an accepted table, got: {error}") from None

@@ -12,6 +12,9 @@ SHIPPED = "onnx-fp32"
 ELSEWHERE = "test@"
 """Before the name of another dataset: the split of its test cases."""
 
+CLASSES, KIND = "harness.classes", "harness.kind"
+"""Where a Parquet file of cases says what its classes are, and of which kind."""
+
 Scores = Mapping[str, NDArray[Any]]
 """Column name -> (n,) of what a model said, as an accepted table holds it."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cases import Cases, Scores
+from harness.cases import CLASSES, KIND, Cases, Scores
 from harness.disk import column, read_table
 from harness.errors import HarnessError
 from harness.samples import Kind
@@ -112,9 +112,11 @@ class Predictions(Cases):
 
     def with_scores(self, scores: Scores, threshold: float) -> "Predictions":
         """The same cases with other probabilities, decided by `threshold`."""
+        if len(scores) != len(self.classes):
+            raise ValueError(f"{len(scores)} columns")
         probability = _gathered(scores, "p", len(self.classes))
-        if probability.shape != self.probability.shape or len(scores) != len(self.classes):
-            raise ValueError(f"{(len(next(iter(scores.values()))), len(scores))}")
+        if len(probability) != len(self):
+            raise ValueError(f"{len(probability)} cases")
         decision = decide(probability, self.kind, threshold)
         return dataclasses.replace(self, probability=probability, decision=decision)
 
@@ -192,4 +194,3 @@ def _gathered(columns: Mapping[str, NDArray[Any]], name: str, width: int) -> NDA
 _PLAIN = ("id", "split", "variant")
 _BY_CASE = ("y_true", "decision")
 SUM_TOLERANCE = 1e-4
-CLASSES, KIND = "harness.classes", "harness.kind"

@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cases import Cases, Scores
+from harness.cases import CLASSES, KIND, Cases, Scores
 from harness.disk import read_table
 from harness.errors import HarnessError
-from harness.predictions import CLASSES, KIND
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

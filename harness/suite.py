@@ -1,4 +1,7 @@
-"""A suite: what is asked. Datasets, models, metrics, training, policy and gates."""
+"""A suite: what is asked. Datasets, models, metrics, training, policy and gates.
+
+It is over 200 lines because one page says all that a suite may hold.
+"""
 
 import dataclasses
 from collections.abc import Mapping

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.cases import Cases
+from harness.cases import KIND, Cases
 from harness.errors import HarnessError
-from harness.predictions import KIND, Predictions
+from harness.predictions import Predictions
 from harness.segmented import Segmented
 
 

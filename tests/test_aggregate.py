@@ -259,7 +259,7 @@ def test_a_line_has_the_interval_of_the_mean_and_plain_means_of_the_rest() -> No
     records = [record(seed, cases) for seed, cases in enumerate(tables)]
     rows = mean_rows(records, tables, METRICS)
     assert rows == seed_means(tables, METRICS, POLICY)
-    entries = [Entry(record=one, probability=None, history=(), means=rows) for one in records]
+    entries = [Entry(record=one, scores=None, history=(), means=rows) for one in records]
     [line] = standings(entries)
     assert line.rows[1:] == rows
     assert (line.rows[0].value, line.rows[0].method) == (100.5, "mean of 2 seeds")

@@ -210,7 +210,7 @@ def entry(model: str, seed: int, auc: float | None, **changes: Any) -> Entry:
         status="ok",
         measurements=(row,),
     )
-    return Entry(record=dataclasses.replace(record, **changes), probability=None, history=())
+    return Entry(record=dataclasses.replace(record, **changes), scores=None, history=())
 
 
 def test_standings_are_in_order_of_the_means_of_seeds() -> None:
@@ -271,7 +271,7 @@ def test_lower_is_better_where_the_metric_says_so() -> None:
 
 def test_accepted_scores_join_the_current_labels() -> None:
     table = predictions(1)
-    other = dataclasses.replace(entry("a", 0, 0.5), probability=predictions(9).probability)
+    other = dataclasses.replace(entry("a", 0, 0.5), scores=predictions(9).scores())
     joined = with_scores(table, other, 0.5)
     np.testing.assert_array_equal(joined.y_true, table.y_true)
     np.testing.assert_array_equal(joined.probability, predictions(9).probability)

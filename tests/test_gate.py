@@ -40,7 +40,7 @@ def measured(table: Predictions, seed: int = 0, extra: tuple[Measurement, ...] =
     found = entry("a", seed, 0.5, measurements=(*rows, *extra))
     run = {**found.record.run, "data": "md5", "classes": ["benign", "malignant"]}
     record = dataclasses.replace(found.record, run=run)
-    return dataclasses.replace(found, record=record, probability=table.probability)
+    return dataclasses.replace(found, record=record, scores=table.scores())
 
 
 def side(table: Predictions, extra: tuple[Measurement, ...] = ()) -> Side:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import line
+import masks
 import numpy as np
 import onnx
 import pytest
@@ -31,6 +32,7 @@ from harness.predictions import Predictions, decide
 from harness.reading import load
 from harness.record import Record
 from harness.samples import Kind, Samples
+from harness.segmented import Segmented
 from harness.statistics.maximum import expected_maximum, inflation
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -100,6 +102,14 @@ PLANTED = {
     "chosen on test": (
         "chosen-on-test",
         dataclasses.replace(evidence(USUAL, 1), selection={"split": "test"}),
+    ),
+    "nothing found": (
+        "nothing-found",
+        Evidence.of(masks.table(classes=("lesion",), predicted_ml=np.zeros((60, 1)))),
+    ),
+    "masks by heart": (
+        "train-test-gap",
+        Evidence.of(Segmented.concatenated([masks.table(), masks.table(split="train", dice=0.95)])),
     ),
     "cut short": ("fewer-cases", dataclasses.replace(evidence(USUAL, 1), cases={"test": 301})),
 }

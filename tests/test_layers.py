@@ -12,7 +12,7 @@ FLOORS = (
     {"errors", "progress", "statistics"},
     {"samples", "strict", "environment", "disk", "cases"},
     {"predictions", "segmented", "volumes"},
-    {"record", "shelf", "suite", "contracts", "remote"},
+    {"record", "shelf", "suite", "contracts", "remote", "tables"},
     {"builders", "ranges", "grids"},
     {
         "stopping",
@@ -45,7 +45,7 @@ FLOORS = (
         "matched",
         "slowdown",
     },
-    {"guards"},
+    {"guards", "rows"},
     {
         "aggregate",
         "comparable",

@@ -190,7 +190,7 @@ def test_who_has_no_value_on_every_dataset_is_left_out_and_takes_no_place() -> N
 def entry(value: float, model: str, dataset: str, **about: str) -> Entry:
     place = run("liquid3d", dataset, model, 0) | about
     row = score("roc_auc", value, 9)
-    return Entry(record=record(place, [row]), probability=None, history=())
+    return Entry(record=record(place, [row]), scores=None, history=())
 
 
 VALUES = st.dictionaries(
@@ -245,7 +245,7 @@ def test_less_is_better_where_the_metric_says_so() -> None:
         for model, value in zip("ab", values, strict=True):
             place = run("liquid3d", dataset, model, 0, metric="brier")
             row = score("brier", value, 9, better="lower")
-            entries.append(Entry(record=record(place, [row]), probability=None, history=()))
+            entries.append(Entry(record=record(place, [row]), scores=None, history=()))
     [overview] = overviews(standings(entries))
     assert [(line.model, line.rank.value) for line in overview.lines] == [("b", 1.0), ("a", 2.0)]
 

@@ -341,7 +341,7 @@ def ladder(*models: str) -> list[Standing]:
         record(run("liquid3d", "adrenal", model, 0), [row])
         for model, row in zip(models, rows, strict=True)
     ]
-    entries = [Entry(record=each, probability=None, history=()) for each in records]
+    entries = [Entry(record=each, scores=None, history=()) for each in records]
     return standings(entries, {("liquid3d", "adrenal", "cpu"): contest})
 
 
@@ -379,9 +379,7 @@ def test_a_page_of_a_model_has_each_rival_with_gain_p_and_word() -> None:
 
 
 def test_models_that_nothing_compares_are_not_ranked_and_that_is_said() -> None:
-    entries = [
-        Entry(record=line.records[0], probability=None, history=()) for line in ladder("a", "b")
-    ]
+    entries = [Entry(record=line.records[0], scores=None, history=()) for line in ladder("a", "b")]
     text = render(recipe("leaderboard"), board(standings(entries)), "md")
     assert "Not ranked: nothing here compares these models on the same cases" in text
     assert "Rank" not in table(text, "adrenal")[0]

@@ -21,7 +21,7 @@ SHARES = st.lists(st.integers(0, 310), min_size=1, max_size=5)
 def entry(*rows: Measurement, model: str = "net", seed: int = 0, **about: Any) -> Entry:
     place = run("liquid3d", about.pop("dataset", "adrenal"), model, seed)
     place |= about.pop("run", {})
-    return Entry(record=record(place, rows, **about), probability=None, history=())
+    return Entry(record=record(place, rows, **about), scores=None, history=())
 
 
 def of_seeds(values: Sequence[float | None]) -> Standing:

@@ -11,7 +11,7 @@ from harness.datasets._case import Grid
 from harness.datasets._images import MODES
 from harness.errors import HarnessError
 
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 

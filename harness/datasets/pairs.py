@@ -37,7 +37,7 @@ class _Asked:
     values: Sequence[int] = ()
     above: int = -1
     classes: Sequence[str] = ()
-    merge: Mapping[str, Sequence[str]] = NONE
+    merge: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     image_name: str = ""
     mask_name: str = ""
     subject: str = ""

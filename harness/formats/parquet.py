@@ -8,13 +8,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cases import CLASSES, KIND
 from harness.datasets._columns import Columns
 from harness.disk import read_table
 from harness.disk import write as write_file
 from harness.errors import HarnessError
 from harness.formats._joined import joined, plain
 from harness.formats._unread import Told
-from harness.predictions import CLASSES, KIND, Predictions
+from harness.predictions import Predictions
 from harness.samples import Kind
 from harness.suite import Suite
 
