@@ -141,6 +141,8 @@ def _polarity(group: Group) -> str:
     runs = [record.run for standing in group.standings for record in standing.records]
     known = next((run for run in runs if run.get("classes")), {})
     classes = known.get("classes", ())
+    if known.get("kind") == "mask":
+        return f"The mean over {len(classes)} classes of masks." if len(classes) > 1 else ""
     if len(classes) != 2 or known.get("kind") == "multilabel":
         return ""
     return f'The positive class is "{classes[1]}", the other "{classes[0]}".'
