@@ -220,11 +220,8 @@ class TestHelp:
     def test_list_knows_all_shelves(self, harness: Harness) -> None:
         found = harness("list", "--json")
         assert found.data["suites"] == [
-            "line",
-            "liquid3d",
-            "medmnist2d",
-            "medmnist3d",
-            "quickstart",
+            *("brain-tumour", "hippocampus", "line", "liquid3d", "liver-tumour", "lung-tumour"),
+            *("medmnist2d", "medmnist3d", "phantom-lesions", "quickstart"),
         ]
         assert found.data.keys() == {"suites", *shelf.SHELVES}
         for name in found.data:
@@ -252,12 +249,12 @@ class TestFaults:
             ("run line --zzz", "No such option: --zzz; see harness run --help"),
             ("data frobnicate", "the verb must be one of fetch, verify, got 'frobnicate'"),
             ("data fetch", "Missing argument 'SUITE'; see harness data fetch --help"),
-            ("data verify nosuch", "suites/nosuch.toml must exist, got no such file; known: l"),
+            ("data verify nosuch", "suites/nosuch.toml must exist, got no such file; known: b"),
             ("data fetch line --dataset x*", "--dataset must match one of phantom, got 'x*'"),
             ("data verify line --data nowhere", "HARNESS_DATA must be a folder, got nowhere"),
             ("data fetch liquid3d --data .", "adrenalmnist3d.npz must have MD5 "),
             ("list planets", "the shelf must be one of suites, models, datasets, metrics,"),
-            ("run nosuch", "suites/nosuch.toml must exist, got no such file; known: line, liq"),
+            ("run nosuch", "suites/nosuch.toml must exist, got no such file; known: brain-tu"),
             ("run no/such.toml", "no/such.toml must be a readable file, got: No such file"),
             ("plan line --dataset x*", "--dataset must match one of phantom, got 'x*'"),
             ("run line --model x", "--model must match one of bright, dull, got 'x'"),

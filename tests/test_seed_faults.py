@@ -283,7 +283,9 @@ def test_liver_a_loss_is_of_a_case_not_of_its_batch() -> None:
     masks = torch.from_numpy(np.stack([disc((16, 16), radius) for radius in (1, 6)])).long()
     found_large = torch.stack([torch.full((16, 16), -20.0), 40.0 * masks[1] - 20])[:, None]
     losses = mask_loss(found_large, masks, "dice")
-    assert losses.mean().item() == pytest.approx((1 - 1 / (masks[0].sum() + 1)) / 2, rel=1e-3)
+    assert losses.mean().item() == pytest.approx(
+        (1 - 1 / (masks[0].sum().item() + 1)) / 2, rel=1e-3
+    )
     p = found_large[:, 0].sigmoid()
     faulty = 1 - (2 * (masks * p).sum() + 1) / (p.sum() + masks.sum() + 1)
     assert faulty < 0.05

@@ -54,7 +54,7 @@ def stored_channels(about: Mapping[str, Any], named: Sequence[str], path: Path) 
         return [str(name) for _, name in sorted((int(k), name) for k, name in table.items())]
     except (AttributeError, ValueError):
         must = 'number its channels as {"0": "CT"}'
-        raise HarnessError(f"{path / 'dataset.json'} must {must}, got {table!r}") from None
+        raise HarnessError(f"{path / 'dataset.json'} must {must}, got {table!r}; mend it") from None
 
 
 def chosen(

@@ -38,9 +38,9 @@ def described(folder: Path) -> dict[str, Any]:
     try:
         table = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
     except (OSError, ValueError) as error:
-        raise HarnessError(f"{path} must be readable JSON, got: {error}") from None
+        raise HarnessError(f"{path} must be readable JSON, got: {error}; mend it") from None
     if not isinstance(table, dict):
-        raise HarnessError(f"{path} must be a table, got {type(table).__name__}")
+        raise HarnessError(f"{path} must be a table, got {type(table).__name__}; mend it")
     return table
 
 
@@ -102,7 +102,9 @@ def _listed(folder: Path, about: Mapping[str, Any]) -> list[Files]:
         ]
     except (TypeError, KeyError):
         must = 'list the training cases as {"image": FILE, "label": FILE}'
-        raise HarnessError(f"{folder / 'dataset.json'} must {must}, got another entry") from None
+        raise HarnessError(
+            f"{folder / 'dataset.json'} must {must}, got another entry; mend it"
+        ) from None
     found = [
         Files(id=stem(image), part="train", images=(image,), label=label) for image, label in pairs
     ]
