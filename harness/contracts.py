@@ -135,16 +135,17 @@ class Backend(Protocol):
 class Format(Protocol):
     """`formats/NAME.py`: predictions in somebody else's file. Reading, writing, or both.
 
-    Optionally `datasets(path, suite) -> list[str]`: those that a file can be of, where it says so.
+    Optionally `TASKS`, by default ("classify",); `datasets(path, suite) -> list[str]`, those that a
+    file can be of, where it says so; and `doubts(path, table, suite, root)`, warnings of a record.
     """
 
     def sniff(self, path: Path) -> bool:
         """Whether a file looks like one of this format, by its name or first bytes."""
 
-    def read(self, path: Path, suite: Any, root: Path | None) -> Predictions:
+    def read(self, path: Path, suite: Any, root: Path | None) -> Cases:
         """The predictions of a file, joined to the labels that the suite's data has."""
 
-    def write(self, predictions: Predictions, folder: Path, **args: Any) -> Path:
+    def write(self, predictions: Any, folder: Path, **args: Any) -> Path:
         """Write a file into `folder` and return where it is."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import disk, shelf, store, truth
+from harness.cases import Cases
 from harness.digests import scoring
 from harness.disk import file_digest
 from harness.environment import environment
@@ -17,12 +18,14 @@ from harness.errors import HarnessError
 from harness.guards.every import warn
 from harness.guards.evidence import Evidence
 from harness.plan import Run
-from harness.predictions import Predictions
 from harness.record import Record, as_json, read_record
-from harness.score import score
+from harness.rows import measured
 from harness.suite import Suite
+from harness.volumes import SIZE
 
 RULE = "predictions made elsewhere: how epoch and threshold were chosen is not known"
+OWN = "labels-"
+"""How the fingerprint of data begins that is not here."""
 UNREAD = {
     "code": "data-unread",
     "message": "the data was not here, so labels are those that came with the predictions, and "
@@ -42,12 +45,13 @@ class Kept:
 def keep(suite: Suite, run: Run, file: Path, form: str, *, root: Path | None, runs: Path) -> Kept:
     """Read `file` in the format `form`, score it, and put both into a folder named by its digest.
 
-    `suite` has one dataset. The same file under the same suite is not scored again. Folders of
-    other files of the same name are removed once the record is written. Raises HarnessError where
-    the file is not of the test cases, whole and once, and disk.Unwritable.
+    `suite` has one dataset. The same file under the same suite is not scored again, unless a case
+    of the data could not be read. Folders of other files of the same name are removed once the
+    record is written. `file` may be a folder of masks. Raises HarnessError where the file is not of
+    the test cases, whole and once, and disk.Unwritable.
     """
-    digest = file_digest(file)
-    table = shelf.load("formats", form).read(file, suite, root)
+    reader, digest = shelf.load("formats", form), _contents(file)
+    table = reader.read(file, suite, root)
     if not len(table.select("test")):
         got = " and ".join(sorted(set(table.split.tolist())))
         raise HarnessError(f"{file} must have the test cases of {run.dataset}, got {got} alone")
@@ -57,17 +61,27 @@ def keep(suite: Suite, run: Run, file: Path, form: str, *, root: Path | None, ru
         digests = {"predictions": digest, "score": _digest(suite, form, digest, described)}
         record = _finished(folder, digests)
         if record is None:
-            record = _measured(suite, table, described, digests, file, folder)
+            found = reader.doubts(file, table, suite, root) if hasattr(reader, "doubts") else ()
+            record = _measured(suite, table, described, digests, file, folder, found)
         older = [each for each in sorted(folder.parent.glob("s0-*")) if each != folder]
         for each in older:
             _remove(each)
     return Kept(record=record, folder=folder, removed=tuple(older))
 
 
+def _contents(file: Path) -> str:
+    """Of a file, or of the names and contents of the files of a folder."""
+    if not file.is_dir():
+        return file_digest(file)
+    inside = [[each.name, file_digest(each)] for each in sorted(file.iterdir()) if each.is_file()]
+    return hashlib.sha256(json.dumps(inside).encode()).hexdigest()
+
+
 def _digest(suite: Suite, form: str, file: str, described: dict[str, Any]) -> str:
     """Of what the numbers depend on: the file, how it is read, the data, metrics and policy."""
     [dataset] = suite.datasets.values()
-    about = [file, described["data"], as_json(dataset), shelf.source_digest(f"formats.{form}")]
+    read = shelf.source_digest(f"formats.{form}", *(["segment"] if suite.task == "segment" else []))
+    about = [file, described["data"], as_json(dataset), read]
     return scoring(suite, json.dumps(about, sort_keys=True))
 
 
@@ -78,37 +92,40 @@ def _finished(folder: Path, digests: dict[str, str]) -> Record | None:
         whole = file_digest(folder / "predictions.parquet")
     except HarnessError:  # none, or broken: it is written anew
         return None
-    same = record.digests == digests
+    same = record.digests == digests and record.status == "ok"
     return record if same and record.artifacts["predictions"]["sha256"] == whole else None
 
 
 def _measured(
     suite: Suite,
-    table: Predictions,
+    table: Cases,
     described: dict[str, Any],
     digests: dict[str, str],
     file: Path,
     folder: Path,
+    found: tuple[dict[str, str], ...],
 ) -> Record:
     """The record of predictions, written last."""
     (folder / "record.json").unlink(missing_ok=True)
     start = time.perf_counter()
-    rows = score(table, suite.metrics, suite.policy)
+    [dataset] = suite.datasets.values()
+    rows = measured(table, suite.metrics, suite.policy, dataset.groups.get(SIZE, ()))
     seconds = round(time.perf_counter() - start, 3)
     disk.write(folder / "predictions.parquet", table.to_parquet())
     written = file_digest(folder / "predictions.parquet")
-    unread = () if described["data"] != _own_fingerprint(table) else (UNREAD,)
+    unread = (UNREAD,) if described["data"].startswith(OWN) else ()
+    partial = any(each["code"] == "unread-case" for each in found)
     record = Record(
         run=described,
-        status="ok",
+        status="partial" if partial else "ok",
         measurements=rows,
         selection={"split": "unknown", "rule": RULE, "threshold": suite.policy.threshold},
         environment=environment(),
         artifacts={
-            "source": {"path": file.name, "sha256": digests["predictions"]},
+            "source": {"path": file.resolve().name, "sha256": digests["predictions"]},
             "predictions": {"path": "predictions.parquet", "sha256": written},
         },
-        warnings=(*_doubts(suite, table), *unread),
+        warnings=(*found, *_doubts(suite, table), *unread),
         seconds={"score": seconds},
         digests=digests,
     )
@@ -116,14 +133,14 @@ def _measured(
     return record
 
 
-def _doubts(suite: Suite, table: Predictions) -> tuple[dict[str, str], ...]:
+def _doubts(suite: Suite, table: Cases) -> tuple[dict[str, str], ...]:
     [dataset] = suite.datasets.values()
     return warn(
         Evidence.of(table, over=suite.policy.interval.over, cases=truth.published_counts(dataset))
     )
 
 
-def _described(suite: Suite, run: Run, table: Predictions, root: Path | None) -> dict[str, Any]:
+def _described(suite: Suite, run: Run, table: Cases, root: Path | None) -> dict[str, Any]:
     """As of a trained model, so that the two may be compared."""
     [dataset] = suite.datasets.values()
     here = truth.absent(dataset, root) is None
@@ -137,17 +154,17 @@ def _described(suite: Suite, run: Run, table: Predictions, root: Path | None) ->
         "data": truth.fingerprint(dataset, root) if here else _own_fingerprint(table),
         "source": dict(shelf.load("datasets", dataset.load).SOURCE),
         "classes": list(table.classes),
-        "kind": table.kind,
+        "kind": table.of_kind,
         "policy": suite.policy.measured,
         **({"split": as_json(dataset.split)} if dataset.split else {}),
     }
 
 
-def _own_fingerprint(table: Predictions) -> str:
+def _own_fingerprint(table: Any) -> str:
     """Of the ids and labels of a table: all that is known of data that is not here."""
     test = table.select("test")
     told = [list(test.classes), test.kind, test.id.astype(str).tolist(), test.y_true.tolist()]
-    return f"labels-{hashlib.sha256(json.dumps(told).encode()).hexdigest()}"
+    return f"{OWN}{hashlib.sha256(json.dumps(told).encode()).hexdigest()}"
 
 
 def _remove(folder: Path) -> None:

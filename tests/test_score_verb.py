@@ -191,7 +191,7 @@ class TestMeasured:
         path = Path(harness(*SCORE).record["folder"]) / "record.json"
         before = path.read_bytes()
         with monkeypatch.context() as patch:
-            patch.setattr("harness.foreign.score", None)
+            patch.setattr("harness.foreign.measured", None)
             assert harness(*SCORE).code == 0
         assert path.read_bytes() == before
         for broken in (path, path.with_name("predictions.parquet")):

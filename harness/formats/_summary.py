@@ -1,4 +1,4 @@
-"""nnU-Net's `summary.json`: voxels counted, a case and label; read against masks, and made."""
+"""nnU-Net's `summary.json`: voxels counted of each case and label, held against the true masks."""
 
 import dataclasses
 import json
@@ -16,7 +16,6 @@ from harness.errors import HarnessError
 from harness.formats._joined import SHOWN
 from harness.metrics._pair import Mask, Pair, counted
 from harness.segment import Asked, Cell
-from harness.segmented import Segmented
 from harness.suite import Empty, MetricSpec
 from harness.volumes import Case
 
@@ -55,12 +54,14 @@ class Summary:
     """The counts of a file, by case and label.
 
     keys: of each class, what a file calls it: "2", or "(1, 2)" of a region of two labels.
+    beyond: names of metrics that counts do not tell.
     """
 
     path: Path
     cases: Mapping[str, Mapping[str, Any]]
     keys: Sequence[str]
     asked: Asked
+    beyond: Sequence[str]
 
     def of(self, case: Case, classes: int) -> list[Cell]:
         """A cell a class; the worst there is where the file does not have the case.
@@ -87,9 +88,8 @@ class Summary:
     def _cell(self, pair: Pair) -> Cell:
         """Numbers of what can be told from counts, and nothing of what cannot, in any case."""
         cell: dict[str, Any] = dict(counted(pair))
-        beyond = untold(self.asked.metrics)
         for spec in self.asked.metrics:
-            metric, known = shelf.load("metrics", spec.name), spec.name not in beyond
+            metric, known = shelf.load("metrics", spec.name), spec.name not in self.beyond
             found = metric.columns(pair if known else Pair.unread(), self.asked.empty, **spec.args)
             cell.update(found if known else {name: _nothing(found[name]) for name in found})
         return cell
@@ -163,7 +163,7 @@ def _checked(path: Path, id: str, key: str, told: Mapping[str, Any], truth: Mask
             "give the masks themselves, or the data that they were held against"
         )
     agree = (tp + fp, tp + fn) == (counts["n_pred"], counts["n_ref"])
-    if not agree or not all(_close(counts[name], made) for name, made in _ratios(tp, fp, fn)):
+    if not agree or not all(_close(counts[name], made) for name, made in ratios(tp, fp, fn)):
         raise HarnessError(
             f"{path} must have ratios of its own counts, got others of {key!r}, {id}"
         )
@@ -174,7 +174,7 @@ def _close(told: float, made: float) -> bool:
     return (math.isnan(told) and math.isnan(made)) or abs(told - made) <= ROUNDING
 
 
-def _ratios(tp: float, fp: float, fn: float) -> list[tuple[str, float]]:
+def ratios(tp: float, fp: float, fn: float) -> list[tuple[str, float]]:
     """Dice and IoU, NaN where neither mask has a voxel."""
     union = tp + fp + fn
     if not union:

@@ -33,7 +33,8 @@ def compare(
     Two names of models are models, whatever folders are called like them. `where` are cohorts, as
     `class=malignant`.
     """
-    known, cohorts = {a, b} <= scope.suite.models.keys(), _cohorts(where)
+    models = {*scope.suite.models, *(run.model for run in scope.runs)}
+    known, cohorts = {a, b} <= models, _cohorts(where)
     pairs = (not known and _folders(a, b)) or _models(scope, a, b)
     rows = [
         _row(scope, test, pair, spec, cohorts) for pair in pairs for spec in scope.suite.metrics

@@ -21,13 +21,19 @@ HEAD = ["metric", "value", "n"]
 def score(scope: Scope, file: Path, form: str | None, name: str | None) -> Answer:
     """Measure a file of predictions and put its record where `check` and the others look.
 
-    Raises HarnessError for a file that is none, and where it does not say of which of the selected
-    datasets it is.
+    The code is 2 where a case of the data could not be read. Raises HarnessError for a file that
+    is none, or of another task, and where it does not say of which of the selected datasets it is.
     """
-    if not file.is_file():
-        raise HarnessError(f"--predictions must be a file, got {file}")
-    known = _format(file) if form is None else form
+    masks = scope.suite.task == "segment"
+    if not (file.is_file() or (masks and file.is_dir())):
+        wanted = "a file or a folder of masks" if masks else "a file"
+        raise HarnessError(f"--predictions must be {wanted}, got {file}")
+    known = _format(file, scope.suite.task) if form is None else form
     shelf.require("formats", known, "--format")
+    if known not in (of := _formats(scope.suite.task)):
+        raise HarnessError(
+            f"--format must be one of {', '.join(of)} for task {scope.suite.task}, got {known}"
+        )
     dataset = _dataset(scope.suite, list(dict.fromkeys(r.dataset for r in scope.runs)), file, known)
     model = _name(file) if name is None else name
     check_name(model, "--name")
@@ -37,9 +43,15 @@ def score(scope: Scope, file: Path, form: str | None, name: str | None) -> Answe
     return _answer(scope, run, kept)
 
 
-def _format(file: Path) -> str:
+def _formats(task: str) -> list[str]:
+    """Those that hold predictions of a task."""
+    tasks = {each: shelf.constant("formats", each, "TASKS") for each in shelf.names("formats")}
+    return [name for name, known in tasks.items() if task in (known or ("classify",))]
+
+
+def _format(file: Path, task: str) -> str:
     """The one format that takes a file for its own."""
-    known = shelf.names("formats")
+    known = _formats(task)
     found = [name for name in known if shelf.load("formats", name).sniff(file)]
     if len(found) != 1:
         raise HarnessError(
@@ -62,7 +74,7 @@ def _dataset(suite: Suite, selected: Sequence[str], file: Path, form: str) -> st
 
 def _name(file: Path) -> str:
     """The file's, or what MedMNIST's names have after their @, in the letters that a name has."""
-    told = file.stem.rpartition("@")[2]
+    told = file.resolve().name if file.is_dir() else file.stem.rpartition("@")[2]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", told).lstrip("._-") or "external"
 
 
@@ -81,7 +93,8 @@ def _answer(scope: Scope, run: Run, kept: Kept) -> Answer:
         "removed": [str(folder) for folder in kept.removed],
         "warnings": [dict(warning) for warning in record.warnings],
     }
-    return Answer(text="\n".join(lines), data={"records": [data], "code": 0})
+    code = 0 if record.status == "ok" else 2
+    return Answer(text="\n".join(lines), data={"records": [data], "code": code}, code=code)
 
 
 def _overall(record: Record) -> list[Measurement]:
