@@ -194,14 +194,16 @@ def report(
     runs: of.Runs = Path("runs"),
     baselines: of.Baselines = Path("baselines"),
     out: of.Pages = Path("reports"),
+    pictures: of.Pictures = False,
+    video: of.Video = False,
     as_json: of.Json = False,
     debug: of.Debug = False,
 ) -> None:
     """Write the pages of a recipe, Markdown and one self-contained HTML file."""
     from harness.verbs import report as verb
 
-    globs = (dataset, model, seed, device)
-    give(verb.report(recipe, root(data), runs, baselines, out, globs), as_json)
+    globs, drawn = (dataset, model, seed, device), {"pictures": pictures, "video": video}
+    give(verb.report(recipe, root(data), runs, baselines, out, globs, **drawn), as_json)
 
 
 app.add_typer(_data.app, name="data")

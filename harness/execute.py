@@ -131,6 +131,8 @@ def _do(job: Job, state: store.State, name: str) -> None:
     conditions = job.conditions
     start = time.perf_counter()
     found: Facts = STEPS[name].do(job)
+    if "unread" in found:
+        found["unread"] = [dict(c, message=_placeless(job, c["message"])) for c in found["unread"]]
     found["environment"] = conditions
     found["seconds"] = round(time.perf_counter() - start, 3)
     state.finish(name, job.digests[name], found.pop("files", []), found)
@@ -180,14 +182,19 @@ def _artifacts(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _failed(job: Job, error: Exception) -> Record:
-    """One line of the error, its files named without their folder: a record holds no such path."""
+    """One line of the error."""
     message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-    for place in (job.folder, job.root):
-        message = message.replace(f"{place}/", "")
     return Record(
         run=_declared(job),
         status="failed",
-        error=message.strip().partition("\n")[0],
+        error=_placeless(job, message).strip().partition("\n")[0],
         environment=job.conditions,
         digests=job.digests,
     )
+
+
+def _placeless(job: Job, message: str) -> str:
+    """Files named without the Run's folder or the data's: what is kept holds no such path."""
+    for place in (job.folder, job.root):
+        message = message.replace(f"{place}/", "")
+    return message

@@ -29,16 +29,17 @@ def join(
 ) -> Record | None:
     """Write the joined record of `run` into `folder`, from the folders of its folds.
 
-    None, and no record, where a fold is not finished: a seed with a fold missing is none.
+    None, and no record, where a fold is not finished: a seed with a fold missing is none. It is
+    partial where a fold is.
     """
     records = [read_record(place / "record.json") for _, place in parts if _finished(place)]
     path = folder / "record.json"
     with disk.locked(folder, lambda: None):
-        if len(records) < len(parts) or any(record.status != "ok" for record in records):
+        if len(records) < len(parts) or any(record.status == "failed" for record in records):
             path.unlink(missing_ok=True)
             return None
         found = _joined(folder)
-        if found is not None and found.digests == digests:
+        if found is not None and found.status == "ok" and found.digests == digests:
             return found
         path.unlink(missing_ok=True)
         tables = [_predictions(place) for _, place in parts]
@@ -87,7 +88,7 @@ def _record(
     dirty = [record.environment.get("dirty") for record in records]
     return Record(
         run={**about, "id": run.id},
-        status="ok",
+        status="partial" if any(record.status == "partial" for record in records) else "ok",
         measurements=(
             *map(measurement_from_json, rows),
             *measured(table, suite.metrics, suite.policy, _sizes(suite, run)),
@@ -100,6 +101,7 @@ def _record(
         warnings=(
             *warn(Evidence.of(table, over=suite.policy.interval.over)),
             *_of_a_fold(records),
+            *_unread(records),
             *(warning for step in SIZES for warning in steps[step].get("warnings", [])),
         ),
         seconds={
@@ -122,6 +124,12 @@ def _of_a_fold(records: Sequence[Record]) -> Iterator[Mapping[str, str]]:
         if found:
             seen = f"in {len(found)} of {len(records)} folds, first: "
             yield {"code": code, "message": seen + found[0]["message"]}
+
+
+def _unread(records: Sequence[Record]) -> list[Mapping[str, str]]:
+    """The cases that could not be read, once for each part that they are in."""
+    found = [w for record in records for w in record.warnings if w.get("code") == "unread-case"]
+    return list({warning["message"]: warning for warning in found}.values())
 
 
 def _selection(records: Sequence[Record]) -> dict[str, Any]:

@@ -79,6 +79,12 @@ class Record:
                 raise ValueError(f"two rows of {row.metric} where {dict(row.where)}")
             seen.add(key)
 
+    @property
+    def fault(self) -> str:
+        """Why it is not ok: its error, or the first case that could not be read; "" where it is."""
+        unread = (each["message"] for each in self.warnings if each["code"] == "unread-case")
+        return self.error or next(unread, "")
+
     def find(self, metric: str, **where: str) -> Measurement | None:
         """The row of `metric` whose `where` is exactly `where`, or None."""
         for row in self.measurements:

@@ -13,7 +13,7 @@ FLOORS = (
     {"samples", "strict", "environment", "disk", "cases"},
     {"predictions", "segmented", "volumes"},
     {"record", "shelf", "suite", "contracts", "remote", "tables"},
-    {"builders", "ranges", "grids"},
+    {"builders", "ranges", "grids", "pictures"},
     {
         "stopping",
         "validation",
@@ -58,7 +58,7 @@ FLOORS = (
         "duel",
     },
     {"overview", "pairs", "published", "foreign", "retest", "speed", "judgement", "tasks"},
-    {"gate", "steps", "report"},
+    {"gate", "steps", "report", "extremes"},
     {"execute"},
     {"verbs"},
     {"cli"},

@@ -4,10 +4,11 @@ import dataclasses
 from typing import TypeVar
 
 from harness.overview import Overview
+from harness.pictures import Shown
 from harness.published import Beside
 from harness.standings import Standing
 
-Of = TypeVar("Of", Standing, Overview, Beside)
+Of = TypeVar("Of", Standing, Overview, Beside, Shown)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Board:
     standings: tuple[Standing, ...] = ()
     overviews: tuple[Overview, ...] = ()
     published: tuple[Beside, ...] = ()
+    pictures: tuple[Shown, ...] = ()
 
     def suites(self, names: tuple[str, ...]) -> "Board":
         """What is of these suites, in their order."""
@@ -25,6 +27,7 @@ class Board:
             standings=_chosen(self.standings, order),
             overviews=_chosen(self.overviews, order),
             published=_chosen(self.published, order),
+            pictures=_chosen(self.pictures, order),
         )
 
     def model(self, suite: str, model: str) -> "Board":
@@ -37,6 +40,7 @@ class Board:
                 if o.suite == suite and any(line.model == model for line in o.lines)
             ),
             published=tuple(b for b in self.published if (b.suite, b.model) == (suite, model)),
+            pictures=tuple(p for p in self.pictures if (p.suite, p.model) == (suite, model)),
         )
 
 

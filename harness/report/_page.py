@@ -57,8 +57,9 @@ def _summary(view: View) -> list[str]:
 
 
 def _closing(recipe: Recipe) -> str:
+    cases = "of a case that is named, " if "cases" in recipe.sections else ""
     return (
         f"Written by harness report {recipe.name} from {_SOURCES[recipe.source]}. "
         "Every number is a row of a record, a number made of such rows over seeds or datasets, "
-        "or published by the source that is named beside it."
+        f"{cases}or published by the source that is named beside it."
     )

@@ -90,6 +90,7 @@ class View:
         self.standings = chosen.standings
         self.overviews = chosen.overviews
         self.published = chosen.published
+        self.pictures = chosen.pictures
         self.links = links
         self.alone = alone
         self.here = ""

@@ -68,7 +68,7 @@ def _usable(scope: Scope, run: Run) -> Record | None:
     if record is None:
         return None
     if record.status != "ok":
-        raise HarnessError(f"{run.id} must be ok, got {record.status}: {record.error}")
+        raise HarnessError(f"{run.id} must be ok, got {record.status}: {record.fault}")
     if record.run.get("policy") != scope.suite.policy.measured:
         raise HarnessError(
             f"{run.id} must be measured under the suite's policy, got a record under another; "

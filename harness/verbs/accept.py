@@ -31,7 +31,7 @@ def accept(scope: Scope, baselines: Path, *, allow_dirty: bool) -> Answer:
         )
     for run, record in done.items():
         if record.status != "ok":
-            raise HarnessError(f"{run.id} must be ok, got {record.status}: {record.error}")
+            raise HarnessError(f"{run.id} must be ok, got {record.status}: {record.fault}")
     models = _models(done)
     for runs in models:
         agree([*(done[run] for run in runs), *_kept(baselines, runs)])

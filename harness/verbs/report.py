@@ -1,22 +1,38 @@
 """`report`: the pages of a recipe."""
 
+import dataclasses
 from pathlib import Path
 
 from harness import disk, reading
 from harness.errors import HarnessError
 from harness.overview import overviews
 from harness.published import beside, published
-from harness.report import Board, pages, read_recipe
+from harness.report import Board, Recipe, pages, read_recipe, render
 from harness.standings import standings
 from harness.verbs import _gathered
+from harness.verbs._pictured import Pictured, pictured
 from harness.verbs._scope import ALL, Answer, Globs
+
+SECTION = "cases"
+"""The one that needs pictures."""
 
 
 def report(
-    name: str, root: Path | None, place: Path, baselines: Path, out: Path, globs: Globs = ALL
+    name: str,
+    root: Path | None,
+    place: Path,
+    baselines: Path,
+    out: Path,
+    globs: Globs = ALL,
+    *,
+    pictures: bool = False,
+    video: bool = False,
 ) -> Answer:
     """Write NAME.md and NAME.html of a recipe into `out`, and a page a model into `out`/NAME.
 
+    pictures: also NAME-pictures.html, of the test cases of each model, real ones too; video: that
+    and an animation of each. Without, a page shows cases of phantoms alone, where it has a section
+    for them.
     Raises HarnessError where a glob matches none, or nothing is left.
     """
     recipe = read_recipe(reading.find("reports", name))
@@ -32,16 +48,37 @@ def report(
             f"a report must have records, got none of {', '.join(recipe.suites)} in {where}; "
             f"harness {verb} {recipe.suites[0]}"
         )
+    asked = pictures or video
+    address = f"{recipe.name}-pictures"
+    cases = Pictured()
+    if asked or SECTION in recipe.sections:
+        reel = (out / address, address) if video else None
+        cases = pictured(entries, root, place, real=asked, reel=reel)
     lines = standings(entries, contests)
     board = Board(
         standings=tuple(lines),
         overviews=tuple(overviews(lines)),
         published=beside(lines, published(baselines)),
+        pictures=cases.public,
     )
     written = {out / file: page for file, page in pages(recipe, board).items()}
+    if asked:
+        written[out / f"{address}.html"] = _gallery(recipe, board, cases)
     for path, page in written.items():
         disk.write(path, page)
-    return Answer(text=_told(list(written), out), data={"pages": [str(path) for path in written]})
+    return Answer(
+        text="\n".join([_told(list(written), out), *cases.without]),
+        data={"pages": [str(path) for path in written], "without_pictures": [*cases.without]},
+    )
+
+
+def _gallery(recipe: Recipe, board: Board, cases: Pictured) -> str:
+    """The page of all pictures. Raises HarnessError where there is none, with the first reason."""
+    if not cases.shown:
+        why = cases.without[0] if cases.without else "got no model of masks"
+        raise HarnessError(f"--pictures must have a model to show cases of; {why}")
+    alone = dataclasses.replace(recipe, title=f"Cases: {recipe.title}", sections=(SECTION,))
+    return render(alone, dataclasses.replace(board, pictures=cases.shown), "html")
 
 
 def _told(paths: list[Path], out: Path) -> str:
