@@ -160,6 +160,7 @@ def _described(job: Job) -> dict[str, Any]:
         "kind": job.val.kind,
         "policy": job.suite.policy.measured,
         **({"split": as_json(job.dataset.split)} if job.dataset.split else {}),
+        **({"train_subjects": dose} if (dose := job.dataset.train_subjects) else {}),
     }
 
 

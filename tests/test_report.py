@@ -179,7 +179,7 @@ def test_a_mistake_in_a_recipe_is_one_sentence(
 def test_an_unknown_section_is_told_the_files_of_the_shelf(tmp_path: Path) -> None:
     path = tmp_path / "demo.toml"
     path.write_text(TOML.replace("leaderboard", "nothing"), encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"known: classes, conditions, curves, external"):
+    with pytest.raises(HarnessError, match=r"known: cases, classes, conditions, curves, doses"):
         read_recipe(path)
 
 

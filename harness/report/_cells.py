@@ -68,7 +68,7 @@ def model(standing: Standing, about: Callable[[str], bool]) -> Cell:
     """The name of a model; as footnotes what failed, and warnings whose code is wanted."""
     broken = [record for record in standing.records if record.status != "ok"]
     states = [f"seed {_seed(record)} {record.status}" for record in broken]
-    failures = [f"{standing.model}, seed {_seed(r)} {r.status}: {r.error}" for r in broken]
+    failures = [f"{standing.model}, seed {_seed(r)} {r.status}: {r.fault}" for r in broken]
     return Cell(
         text=standing.model,
         detail=", ".join(states),

@@ -1,4 +1,4 @@
-"""Points with whiskers, named in place, over a logarithmic x."""
+"""Points with whiskers, named in place, over a logarithmic x; on request joined model by model."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,14 @@ from markupsafe import Markup
 from harness.report._axes import Axis, Interval, frame, reach
 from harness.report._blocks import Figure
 from harness.report._labels import Box, place
-from harness.report._svg import Scale, marker, tag
+from harness.report._svg import COLOURS, Scale, marker, polyline, tag
 
 WIDTH, HEIGHT = 340, 280
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A named point; `index` chooses its mark."""
+    """A point, `name` is written beside it unless ""; `index` chooses its mark."""
 
     name: str
     index: int
@@ -34,14 +34,25 @@ def scales(points: Sequence[Point]) -> tuple[Scale, Scale]:
 
 
 def scatter(
-    caption: str, description: str, points: Sequence[Point], x: Axis, y: Axis, note: str = ""
+    caption: str,
+    description: str,
+    points: Sequence[Point],
+    x: Axis,
+    y: Axis,
+    note: str = "",
+    *,
+    joined: bool = False,
 ) -> Figure:
-    """The drawing; `x` and `y` hold the `scales` of the points."""
+    """The drawing; `x` and `y` hold the `scales` of the points.
+
+    joined: a line runs through the points of one mark, in their order.
+    """
     spots = [(x.scale(p.x), y.scale(p.y)) for p in points]
     box = Box(left=44, top=26, right=WIDTH, bottom=HEIGHT - 40)
     names = place(spots, [p.name for p in points], box)
     inside = (
         frame(x, y),
+        *(_joined(points, spots) if joined else ()),
         *(line for p in points for line in _whiskers(p, x.scale, y.scale)),
         *(marker(p.index, *spot) for p, spot in zip(points, spots, strict=True)),
         *(_name(p, name, spot) for p, name, spot in zip(points, names, spots, strict=True)),
@@ -57,6 +68,12 @@ def scatter(
     )
 
 
+def _joined(points: Sequence[Point], spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
+    for index in dict.fromkeys(point.index for point in points):
+        line = [spot for p, spot in zip(points, spots, strict=True) if p.index == index]
+        yield polyline(line, f"line s{index % COLOURS}")
+
+
 def _whiskers(point: Point, across: Scale, up: Scale) -> Iterator[Markup]:
     x, y = across(point.x), up(point.y)
     if point.y_ci:
@@ -69,6 +86,8 @@ def _whiskers(point: Point, across: Scale, up: Scale) -> Iterator[Markup]:
 
 def _name(point: Point, box: Box, spot: tuple[float, float]) -> Markup:
     """Written from the side that is near the point; a line leads to it where it had to move."""
+    if not point.name:
+        return Markup("")
     x, y = spot
     anchor = "start" if box.left > x else "end" if box.right < x else "middle"
     at = {"start": box.left, "end": box.right, "middle": (box.left + box.right) / 2}[anchor]
