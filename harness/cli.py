@@ -1,7 +1,4 @@
-"""The command line: the verbs and exit codes, nothing else. A verb imports what it needs.
-
-It is over 200 lines because each verb names its options, and there are ten.
-"""
+"""The command line: the verbs and exit codes, nothing else. A verb imports what it needs."""
 
 from functools import partial
 from pathlib import Path
@@ -9,10 +6,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from harness.verbs import _data
+from harness.verbs import _data, _report
 from harness.verbs import _options as of
 from harness.verbs._ending import Verbs, end
-from harness.verbs._frame import give, opened, root
+from harness.verbs._frame import give, opened
 
 app = typer.Typer(
     cls=Verbs,
@@ -183,29 +180,7 @@ def compare(
     give(found, as_json)
 
 
-@app.command()
-def report(
-    recipe: Annotated[str, typer.Argument(help="A name, or the path of a .toml.")] = "leaderboard",
-    dataset: of.Datasets = None,
-    model: of.Models = None,
-    seed: of.Seeds = None,
-    device: of.Devices = None,
-    data: of.Data = None,
-    runs: of.Runs = Path("runs"),
-    baselines: of.Baselines = Path("baselines"),
-    out: of.Pages = Path("reports"),
-    pictures: of.Pictures = False,
-    video: of.Video = False,
-    as_json: of.Json = False,
-    debug: of.Debug = False,
-) -> None:
-    """Write the pages of a recipe, Markdown and one self-contained HTML file."""
-    from harness.verbs import report as verb
-
-    globs, drawn = (dataset, model, seed, device), {"pictures": pictures, "video": video}
-    give(verb.report(recipe, root(data), runs, baselines, out, globs, **drawn), as_json)
-
-
+app.command()(_report.report)
 app.add_typer(_data.app, name="data")
 
 

@@ -136,7 +136,9 @@ class Format(Protocol):
     """`formats/NAME.py`: predictions in somebody else's file. Reading, writing, or both.
 
     Optionally `TASKS`, by default ("classify",); `datasets(path, suite) -> list[str]`, those that a
-    file can be of, where it says so; and `doubts(path, table, suite, root)`, warnings of a record.
+    file can be of, where it says so; `doubts(path, table, suite, root)`, warnings of a record; and
+    `export(report, folder) -> Written`, which makes it one of `report --to`: it writes a
+    `formats._report.Report` into `folder`, made by it where it is not there.
     """
 
     def sniff(self, path: Path) -> bool:

@@ -183,7 +183,6 @@ def _artifacts(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _failed(job: Job, error: Exception) -> Record:
-    """One line of the error."""
     message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
     return Record(
         run=_declared(job),

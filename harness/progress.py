@@ -53,6 +53,10 @@ class Progress:
         """How many cases of a split are ready for training."""
         self._now(f"{run}  {done} of {total} {split} cases prepared", always=done == total)
 
+    def written(self, run: str, done: int, total: int) -> None:
+        """How many masks of a model are written."""
+        self._now(f"{run}  {done} of {total} masks written", always=done == total)
+
     def received(self, file: str, here: int, total: int | None) -> None:
         """How many bytes of a file have come, of how many if that is known."""
         whole = f" of {total / 1e6:,.1f}" if total else ""

@@ -63,7 +63,7 @@ def predict(
     """
     faults: list[Fault] = []
     parts = [
-        _table(volumes, variant, rows, facts, asked)
+        table(volumes, variant, rows, facts, asked)
         for volumes in splits
         for variant, rows, facts in _split(models, volumes, reader, asked, faults)
     ]
@@ -114,13 +114,14 @@ def _masks(
     return masks, fact
 
 
-def _table(
+def table(
     volumes: Volumes,
     variant: str,
     rows: Sequence[Sequence[Cell]],
     facts: Sequence[Mapping[str, float]],
     asked: Asked,
 ) -> Segmented:
+    """A row a case, in the order of `volumes`: its cells, one a class, and its facts."""
     columns = {name: _column([[cell[name] for cell in row] for row in rows]) for name in rows[0][0]}
     groups = dict(volumes.groups)
     if asked.sizes:

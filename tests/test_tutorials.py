@@ -14,14 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
 from harness import digests, plan, reading
+from harness.datasets import decathlon
 from harness.predictions import Predictions
+from harness.segmented import Segmented
+from harness.tables import read_cases
 
 HOME = Path(__file__).parent.parent
-NAMES = ("own-data", "own-model", "external-validation", "predictions")
+NAMES = ("own-data", "own-volumes", "own-model", "external-validation", "predictions")
 BLOCK = re.compile(
     r"(?:^(?P<more>Append to )?`(?P<file>[\w/.-]+)`:\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -161,14 +165,15 @@ def test_what_is_shown_is_all_but_what_is_left_out(
 
 
 @pytest.mark.parametrize(
-    ("name", "page"), [("own-data", "pictures"), ("external-validation", "hospitals")]
+    ("name", "page"),
+    [("own-data", "pictures"), ("own-volumes", "ct"), ("external-validation", "hospitals")],
 )
 def test_the_tables_are_of_the_pages(
     followed: Callable[[str], Tutorial], name: str, page: str
 ) -> None:
     tutorial = followed(name)
     shown = re.findall(
-        r"^\| (?:(?:Group|sex|age|Measured on|hospital-b)\b).*$", tutorial.text, re.M
+        r"^\| (?:(?:Group|sex|age|size|Measured on|hospital-b)\b).*$", tutorial.text, re.M
     )
     lines = (tutorial.folder / f"reports/{page}.md").read_text(encoding="utf-8").splitlines()
     assert len(shown) >= 2
@@ -214,6 +219,76 @@ def test_a_kind_has_the_metrics_that_are_for_it(followed: Callable[[str], Tutori
     special = {"cohen_kappa", "mean_absolute_error", "exact_match"}
     assert named["grades"] & special == {"cohen_kappa", "mean_absolute_error"}
     assert named["findings"] & special == {"exact_match"}
+
+
+def masks(tutorial: Tutorial, model: str) -> dict[str, tuple[dict[str, Any], Segmented]]:
+    """Status -> record and test cases of each Run of the 3D or 2D model that was made."""
+    found = {}
+    for file in (tutorial.folder / "runs/ct/ct").glob(f"{model}/cpu/*/record.json"):
+        table = read_cases(file.with_name("predictions.parquet").read_bytes(), str(file))
+        assert isinstance(table, Segmented)
+        record = read_json(file)
+        found[record["status"]] = (record, table)
+    return found
+
+
+def test_what_is_trained_on_own_volumes_finds_lesions(
+    followed: Callable[[str], Tutorial],
+) -> None:
+    for model in ("unet-4", "unet-3d"):
+        record, table = masks(followed("own-volumes"), model)["ok"]
+        assert value(record, "dice") > 0.5
+        assert value(record, "lesion_sensitivity") > 0.6
+        named = table.subject
+        assert named is not None
+        parts = {part: set(named[table.split == part].tolist()) for part in set(table.split)}
+        assert sorted(map(len, parts.values())) == [4, 10, 10]
+        assert len(set().union(*parts.values())) == 24
+
+
+def test_a_broken_file_costs_its_case_and_is_mended(followed: Callable[[str], Tutorial]) -> None:
+    """Mean Dice without the case that was lost, which counts 0, against both records."""
+    lost = "p23_scan1"
+    found = masks(followed("own-volumes"), "unet-3d")
+    assert sorted(found) == ["ok", "partial"]
+    dice = {}
+    for status, (record, table) in found.items():
+        cells = table.select("test")
+        dice[status] = dict(zip(cells.id.tolist(), cells.columns["dice"][:, 0], strict=True))
+        mean = float(np.nanmean([*dice[status].values()]))
+        assert value(record, "dice") == pytest.approx(mean, abs=1e-6)
+    assert dice["ok"].pop(lost) > dice["partial"].pop(lost) == 0
+    assert dice["ok"] == pytest.approx(dice["partial"], abs=1e-6, nan_ok=True)
+    codes = {
+        status: [warning["message"] for warning in record["warnings"] if lost in warning["message"]]
+        for status, (record, _) in found.items()
+    }
+    assert list(map(len, (codes["ok"], codes["partial"]))) == [0, 1]
+
+
+def test_scans_are_stored_in_two_orientations_and_read_in_one(
+    followed: Callable[[str], Tutorial],
+) -> None:
+    """The spine of both is at the back, the lower end of the second axis."""
+    root = followed("own-volumes").folder / "data"
+    volumes = decathlon.load("all", root, folder="ct")
+    stored = set()
+    for name in ("p00_scan0", "p01_scan0"):
+        case = volumes.read(name)
+        stored.add(nibabel.orientations.aff2axcodes(case.source.affine))
+        assert case.spacing == (1.0, 1.0, 3.0)
+        spine = np.argwhere(case.image[0] > 250).mean(axis=0)
+        assert spine == pytest.approx([15.5, 6, 7.5], abs=0.6)
+    assert len(stored) == 2
+
+
+def test_only_the_page_of_pictures_shows_cases(followed: Callable[[str], Tutorial]) -> None:
+    pages = followed("own-volumes").folder / "reports"
+    text = {name: (pages / f"{name}.html").read_text("utf-8") for name in ("ct", "ct-pictures")}
+    assert [text[name].count("data:image/png") for name in text] == [0, 6]
+    films = re.findall(r'href="(ct-pictures/[^"]+[.]webp)"', text["ct-pictures"])
+    assert len(films) == 6
+    assert all((pages / film).is_file() for film in films)
 
 
 def test_weights_and_onnx_answer_as_the_network_does(followed: Callable[[str], Tutorial]) -> None:

@@ -1,26 +1,23 @@
 """nnU-Net's predictions: a folder of masks, or the `summary.json` of what was counted of them."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from harness import disk, segment, truth
+from harness import segment, truth
 from harness.cases import SHIPPED
-from harness.datasets import _folder
 from harness.errors import HarnessError
-from harness.formats import _stored, _summary
+from harness.formats import _labels, _masks, _stored, _summary, _tally
 from harness.formats._joined import SHOWN
+from harness.formats._report import Report, Written
 from harness.formats._stored import Stored
 from harness.formats._summary import Summary
 from harness.guards.evidence import Doubt, doubt
 from harness.score import FALSE_ALARM, MISSED
 from harness.segment import Asked
 from harness.segmented import Segmented
-from harness.suite import Dataset, Suite
+from harness.suite import Suite
 from harness.volumes import SIZE, Volumes
 
 TASKS = ("segment",)
@@ -58,7 +55,8 @@ def read(path: Path, suite: Suite, root: Path | None) -> Segmented:
 
 def _predictions(path: Path, volumes: Volumes, suite: Suite, root: Path | None) -> Stored | Summary:
     [dataset] = suite.datasets.values()
-    ids, values = volumes.ids.astype(str).tolist(), _values(dataset, volumes.classes, root)
+    ids, classes = volumes.ids.astype(str).tolist(), volumes.classes
+    values = _labels.values(dataset, classes, root)
     always = [spec for spec in (MISSED, FALSE_ALARM) if spec not in suite.metrics]
     asked = Asked(
         metrics=(*suite.metrics, *always),
@@ -67,29 +65,15 @@ def _predictions(path: Path, volumes: Volumes, suite: Suite, root: Path | None) 
     )
     if path.is_dir():
         return Stored(masks=_stored.masks(path, ids), values=values, asked=asked)
+    cases = _summary.parse(path, ids)
+    told = {key for each in cases.values() if isinstance(each, Mapping) for key in each}
     return Summary(
         path=path,
-        cases=_summary.parse(path, ids),
-        keys=[_key(values, k) for k in range(1, len(volumes.classes) + 1)],
+        cases=cases,
+        keys=[_labels.key(values, k, told) for k in range(1, len(classes) + 1)],
         asked=asked,
         beyond=_summary.untold(asked.metrics),
     )
-
-
-def _values(dataset: Dataset, classes: Sequence[str], root: Path | None) -> Mapping[int, int]:
-    """Value of a predicted mask -> index of its class: as the data's own masks are stored.
-
-    Of readers that number labels themselves, the classes in their order.
-    """
-    if dataset.load == "decathlon":
-        return _folder.found(root, **dataset.args).values
-    return {k: k for k in range(1, len(classes) + 1)}
-
-
-def _key(values: Mapping[int, int], k: int) -> str:
-    """What a summary calls the class `k`: a label, or the labels of a region."""
-    labels = sorted(value for value, index in values.items() if index == k)
-    return str(labels[0]) if len(labels) == 1 else str(tuple(labels))
 
 
 def _measured(volumes: Volumes, found: Stored | Summary) -> Segmented:
@@ -103,7 +87,7 @@ def _measured(volumes: Volumes, found: Stored | Summary) -> Segmented:
         else:
             rows.append(found.of(case, classes))
             facts.append({**segment.NOTHING, "voxels": float(case.image[0].size)})
-    return segment._table(volumes, SHIPPED, rows, facts, found.asked)
+    return segment.table(volumes, SHIPPED, rows, facts, found.asked)
 
 
 def doubts(path: Path, table: Segmented, suite: Suite, root: Path | None) -> tuple[Doubt, ...]:
@@ -138,49 +122,25 @@ def _unread(names: Sequence[str], suite: Suite, root: Path | None) -> Iterator[D
         yield doubt("unread-case", f"test case {name} was not read: {said}")
 
 
-def write(predictions: Segmented, folder: Path, *, name: str = "summary") -> Path:
+def write(
+    predictions: Segmented, folder: Path, *, name: str = "summary", labels: Sequence[int] = ()
+) -> Path:
     """Write the test cases of the shipped variant as NAME.json into `folder`, as nnU-Net does.
 
-    Label k is the k-th class. Ratios without a voxel are NaN and left out of a label's mean; the
-    mean of the foreground is the plain one of the labels', NaN where one is. A case without a
-    prediction has the counts of an empty one. Raises HarnessError where there is no case, or one
-    that was not read.
+    Label k is the k-th class, or the k-th of `labels`. Ratios without a voxel are NaN and left out
+    of a label's mean; the mean of the foreground is the plain one of the labels', NaN where one is.
+    A case without a prediction has the counts of an empty one. Raises HarnessError where there is
+    no case, or one that was not read.
     """
-    table = predictions.select("test")
-    unread = table.id[np.isnan(table.columns["fn"]).any(axis=1)].tolist()
-    if unread or not len(table):
-        got = f"{len(unread)} that were not read, {unread[0]}" if unread else "none"
-        raise HarnessError(f"predictions to be written must have counted cases, got {got}")
-    labels = [str(k + 1) for k in range(len(table.classes))]
-    counts = [
-        {label: _counts(table, row, k) for k, label in enumerate(labels)}
-        for row in range(len(table))
-    ]
-    files = [f"{id}.nii.gz" for id in table.id.tolist()]
-    cases = [
-        {"metrics": each, "prediction_file": file, "reference_file": file}
-        for file, each in zip(files, counts, strict=True)
-    ]
-    means = {label: _means([each[label] for each in counts]) for label in labels}
-    names = means[labels[0]]
-    foreground = {of: sum(mean[of] for mean in means.values()) / len(labels) for of in names}
-    about = {"metric_per_case": cases, "mean": means, "foreground_mean": foreground}
     path = folder / f"{name}.json"
-    disk.write(path, json.dumps(about, indent=4, sort_keys=True) + "\n")
+    named = labels or range(1, len(predictions.classes) + 1)
+    _tally.write(predictions.select("test"), path, named)
     return path
 
 
-def _counts(table: Segmented, row: int, k: int) -> dict[str, float]:
-    tp, fp, fn = (float(np.nan_to_num(table.columns[of][row, k])) for of in ("tp", "fp", "fn"))
-    tn = float(table.facts["voxels"][row]) - tp - fp - fn
-    numbers = {"TP": tp, "FP": fp, "FN": fn, "TN": tn, "n_pred": tp + fp, "n_ref": tp + fn}
-    return {**{of: int(n) for of, n in numbers.items()}, **dict(_summary.ratios(tp, fp, fn))}
+def export(report: Report, folder: Path) -> Written:
+    """Write the masks that a report's models make of their test cases, a folder a model.
 
-
-def _means(cases: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Of each number, over the cases that have one; NaN where none has."""
-    found = {}
-    for of in cases[0]:
-        known = [each[of] for each in cases if not math.isnan(each[of])]
-        found[of] = sum(known) / len(known) if known else math.nan
-    return found
+    `read` reads each back, and its summary. Raises HarnessError as `_masks.export` does.
+    """
+    return _masks.export(report, folder)

@@ -20,6 +20,9 @@ Runs = Annotated[Path, typer.Option("--runs", help="Where records are read.")]
 Out = Annotated[Path, typer.Option("--out", help="Where records go.")]
 Pictures = Annotated[bool, typer.Option("--pictures", help="And a page of cases, real ones too.")]
 Video = Annotated[bool, typer.Option("--video", help="That, and an animation of each case.")]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="FORMAT", help="nnunet: masks, in place of pages.")
+]
 Pages = Annotated[Path, typer.Option("--out", help="Where pages go.")]
 Baselines = Annotated[Path, typer.Option("--baselines", help="Where accepted records are.")]
 Predictions = Annotated[Path, typer.Option("--predictions", help="A file, or a folder of masks.")]

@@ -2,17 +2,16 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness import disk, plan
 from harness.baselines import Entry
 from harness.extremes import PHANTOM, extremes
 from harness.pictures import Shown
-from harness.plan import EXTERNAL, Run
-from harness.record import read_record
-from harness.verbs._gathered import DEVICES
-from harness.verbs._scope import Scope, open_scope
+from harness.plan import Run
+from harness.verbs._at_hand import at_hand, of_masks
+from harness.verbs._scope import Scope
 
 Reel = tuple[Path, str]
 """A folder for animations, and its address on the page."""
@@ -40,51 +39,16 @@ def pictured(
     """
     shown: list[Shown] = []
     without: list[str] = []
-    scopes: dict[str, Scope] = {}
-    for entry in _first(entries):
-        about = entry.record.run
-        name = str(about["suite"])
-        if name not in scopes:
-            scopes[name] = open_scope(name, (None, None, None, DEVICES), root, place)
-        data = scopes[name].suite.datasets.get(str(about["dataset"]))
+    for scope, entry in of_masks(entries, root, place):
+        data = scope.suite.datasets.get(str(entry.record.run["dataset"]))
         if not real and not (data and data.load.startswith(PHANTOM)):
             continue
-        found = _run(scopes[name], entry)
+        found = at_hand(scope, entry)
         if isinstance(found, str):
-            without.append(found)
+            without.append(f"no pictures of {found}")
         else:
-            shown += _shown(scopes[name], found, reel)
+            shown += _shown(scope, found, reel)
     return Pictured(shown=tuple(shown), without=tuple(without))
-
-
-def _first(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """One entry a model that was measured, that of its first seed."""
-    taken = set()
-    for entry in sorted(entries, key=lambda entry: int(entry.record.run["seed"])):
-        about = entry.record.run
-        key = tuple(str(about[name]) for name in ("suite", "dataset", "model", "device"))
-        if about["task"] == "segment" and entry.record.status != "failed" and key not in taken:
-            taken.add(key)
-            yield entry
-
-
-def _run(scope: Scope, entry: Entry) -> Run | str:
-    """The Run that a record is of, or why no mask of it can be made again."""
-    about = entry.record.run
-    named = tuple(about[key] for key in ("dataset", "model", "device", "seed"))
-    if about["device"] == EXTERNAL:
-        return f"no pictures of {about['id']}: its masks were made elsewhere, and none is kept"
-    for run in scope.runs:
-        if (run.dataset, run.model, run.device, run.seed) == named:
-            path = scope.folder(run) / "record.json"
-            same = path.is_file() and _alike(read_record(path).digests, entry.record.digests)
-            return run if same else f"no pictures of {run.id}: {scope.place} has no such Run"
-    return f"no pictures of {about['id']}: its suite has no such Run any more"
-
-
-def _alike(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
-    """Whether two Runs made the same masks."""
-    return all(a.get(step) == b.get(step) for step in ("data", "fit", "export"))
 
 
 def _shown(scope: Scope, run: Run, reel: Reel | None) -> Iterator[Shown]:

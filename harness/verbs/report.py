@@ -1,4 +1,4 @@
-"""`report`: the pages of a recipe."""
+"""`report`: the pages of a recipe, or a format in their place."""
 
 import dataclasses
 from pathlib import Path
@@ -10,6 +10,7 @@ from harness.published import beside, published
 from harness.report import Board, Recipe, pages, read_recipe, render
 from harness.standings import standings
 from harness.verbs import _gathered
+from harness.verbs._exported import exported, writer
 from harness.verbs._pictured import Pictured, pictured
 from harness.verbs._scope import ALL, Answer, Globs
 
@@ -27,28 +28,23 @@ def report(
     *,
     pictures: bool = False,
     video: bool = False,
+    to: str | None = None,
 ) -> Answer:
     """Write NAME.md and NAME.html of a recipe into `out`, and a page a model into `out`/NAME.
 
     pictures: also NAME-pictures.html, of the test cases of each model, real ones too; video: that
     and an animation of each. Without, a page shows cases of phantoms alone, where it has a section
-    for them.
+    for them. to: a format that is written in place of all pages, into `out`/NAME-FORMAT.
     Raises HarnessError where a glob matches none, or nothing is left.
     """
-    recipe = read_recipe(reading.find("reports", name))
-    entries, contests = (
-        _gathered.accepted(recipe.suites, baselines, globs)
-        if recipe.source == "baselines"
-        else _gathered.measured(recipe.suites, root, place, globs)
-    )
-    if not entries:
-        where = baselines if recipe.source == "baselines" else place
-        verb = "accept" if recipe.source == "baselines" else "run"
-        raise HarnessError(
-            f"a report must have records, got none of {', '.join(recipe.suites)} in {where}; "
-            f"harness {verb} {recipe.suites[0]}"
-        )
     asked = pictures or video
+    form = writer(to) if to is not None else None
+    if form and asked:
+        raise HarnessError(f"--to {to} must go without --pictures and --video: it writes no page")
+    recipe = read_recipe(reading.find("reports", name))
+    entries, contests = _found(recipe, root, place, baselines, globs)
+    if form:
+        return exported(form, out / f"{recipe.name}-{to}", entries, root, place)
     address = f"{recipe.name}-pictures"
     cases = Pictured()
     if asked or SECTION in recipe.sections:
@@ -70,6 +66,25 @@ def report(
         text="\n".join([_told(list(written), out), *cases.without]),
         data={"pages": [str(path) for path in written], "without_pictures": [*cases.without]},
     )
+
+
+def _found(
+    recipe: Recipe, root: Path | None, place: Path, baselines: Path, globs: Globs
+) -> _gathered.Gathered:
+    """What the recipe is of. Raises HarnessError where there is nothing."""
+    entries, contests = (
+        _gathered.accepted(recipe.suites, baselines, globs)
+        if recipe.source == "baselines"
+        else _gathered.measured(recipe.suites, root, place, globs)
+    )
+    if not entries:
+        where = baselines if recipe.source == "baselines" else place
+        verb = "accept" if recipe.source == "baselines" else "run"
+        raise HarnessError(
+            f"a report must have records, got none of {', '.join(recipe.suites)} in {where}; "
+            f"harness {verb} {recipe.suites[0]}"
+        )
+    return entries, contests
 
 
 def _gallery(recipe: Recipe, board: Board, cases: Pictured) -> str:
