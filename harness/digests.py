@@ -34,13 +34,17 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     data = _data(suite, run, root, run.dataset)
     trainer = _source(*builders.sources(model.build), "fit", "stopping", *TRAINERS[suite.task])
     declared |= builders.digest(model.build)
-    fit = _digest(data, declared, trainer, run.device, _versions("torch", "ncps"))
+    if suite.task == "segment":
+        declared["threshold"] = suite.policy.threshold
+    versions = _versions("torch", "ncps", *MAKERS[suite.task])
+    fit = _digest(data, declared, trainer, run.device, versions)
     exporter, built = f"models._{model.build}_onnx", _versions("onnx", "onnxscript")
     export = _digest(fit, suite.policy.threshold, _source(exporter, "export", "size"), built)
     runtime = _versions("onnxruntime-gpu", "onnxruntime")
     asked, askers = _asked(suite, run)
     elsewhere = [_data(suite, run, root, name) for name in suite.datasets[run.dataset].test_on]
-    predict = _digest(export, asked, _source(*askers), runtime, *elsewhere)
+    answering = {**runtime, **_versions(*MAKERS[suite.task])}
+    predict = _digest(export, asked, _source(*askers), answering, *elsewhere)
     score = scoring(suite, predict)
     backends = [f"backends.{name}" for name in suite.latency.backends]
     latency = dataclasses.asdict(suite.latency)
@@ -51,9 +55,15 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
 
 TRAINERS = {
     "classify": ("feed", "validation"),
-    "segment": ("patches", "augmenting", "losses", "mask_validation", "inference"),
+    "segment": (
+        *("patches", "augmenting", "losses", "mask_validation", "inference", "tasks.segment"),
+    ),
 }
 """Modules that say how a network of a task is taught, beside those of every task."""
+MAKERS: Mapping[str, tuple[str, ...]] = {"classify": (), "segment": ("monai", "scipy")}
+"""Libraries that make numbers of a task, beside torch and the runtime; none that reads files."""
+ALWAYS = {"classify": ("majority_rate",), "segment": ("missed_cases", "false_alarm_cases")}
+"""Metrics that no suite has to name."""
 
 
 def _asked(suite: Suite, run: Run) -> tuple[Any, list[str]]:
@@ -64,25 +74,24 @@ def _asked(suite: Suite, run: Run) -> tuple[Any, list[str]]:
     if suite.task == "classify":
         return None, ["predict", "guards.batches"]
     metrics = [as_json(metric) for metric in suite.metrics]
-    counted = [f"metrics.{metric.name}" for metric in suite.metrics]
+    names = (*ALWAYS["segment"], *(metric.name for metric in suite.metrics))
+    counted = [f"metrics.{name}" for name in names]
     sizes = suite.datasets[run.dataset].groups.get("size")
     how = [metrics, as_json(suite.policy.empty), sizes]
-    return how, ["predict", "segment", "inference", "grids", *counted]
+    return how, ["predict", "segment", "tasks.segment", "inference", "grids", *counted]
 
 
 def prepared_digest(suite: Suite, run: Run, root: Path | None) -> str:
-    """Of what a network of `run` is shown of each case, whatever part the case is in."""
+    """Of the cases as they are read, whatever part they are in; `prepare` adds the grid."""
     dataset = suite.datasets[run.dataset]
     contents = shelf.load("datasets", dataset.load).fingerprint(root, **dataset.args)
     source = _source(f"datasets.{dataset.load}", "grids", "prepared", "prepare")
-    asked = as_json(suite.input(run.dataset, run.model))
-    return _digest(contents, dataset.load, dataset.args, asked, source)
+    return _digest(contents, dataset.load, dataset.args, source)
 
 
 def scoring(suite: Suite, predictions: str) -> str:
     """The digest of the score step, from that of the predictions that are scored."""
-    always = {"classify": ("majority_rate",), "segment": ("missed_cases", "false_alarm_cases")}
-    named = (*always[suite.task], *(metric.name for metric in suite.metrics))
+    named = (*ALWAYS[suite.task], *(metric.name for metric in suite.metrics))
     metrics = [f"metrics.{name}" for name in named]
     asked = [dataclasses.asdict(metric) for metric in suite.metrics]
     source = _source(*metrics, "score", "rows", "guards.every")

@@ -19,6 +19,8 @@ DISTRIBUTIONS = {
     "numpy": ("numpy",),
     "scikit-learn": ("scikit-learn",),
     "ncps": ("ncps",),
+    "monai": ("monai",),
+    "scipy": ("scipy",),
 }
 PACKAGE_HOME = Path(__file__).parent.parent
 CODE = ("harness", "suites")

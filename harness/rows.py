@@ -5,12 +5,15 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
 from harness.cases import Cases
 from harness.record import Measurement
-from harness.score import Metrics, Question, answers, ask, row_of, score
+from harness.score import Metrics, Question, answers, ask, row_of, score, too_few
+from harness.segmented import Segmented
 from harness.suite import Policy
 
 
@@ -25,17 +28,14 @@ def measured(
 def _of_masks(
     metrics: Metrics, table: Cases, policy: Policy, sizes: Sequence[float]
 ) -> Iterator[Measurement]:
-    """Lesions by their own size, training cases, and how far test is below them.
-
-    The interval of that gap is of two independent samples: their errors add in squares.
-    """
+    """Lesions by their own size, training cases, and how far test is below them."""
     test, train = table.select("test"), table.select("train")
     for spec in metrics:
         metric = shelf.load("metrics", spec.name)
         for low, high in pairwise((0.0, *sizes, math.inf)) if hasattr(metric, "banded") else ():
-            where = {"bin": band(low, high)}
-            asked = Question(spec, metric, metric.banded(test, low, high), where)
-            yield from answers([asked], policy) if sizes else ()
+            of_size = metric.banded(test, low, high)
+            asked = Question(spec, metric, of_size, {"bin": band(low, high)})
+            yield from answers([asked], policy, too_few(of_size, policy)) if sizes else ()
     if not len(train):
         return
     known = ask(metrics, train, {"split": "train"})
@@ -57,12 +57,29 @@ def _gap(test: Question, train: Question, policy: Policy) -> Measurement:
     units = test.cohort.units(over)
     row = row_of(test, units, train.value - test.value)
     if row.value is not None:
-        errors = [q.influence(q.cohort.units(over).codes) for q in (test, train)]
-        error = math.hypot(*(moved.error for moved in errors))
-        df = min(moved.df for moved in errors)
+        moved, df, shared = _apart(train, test, over)
+        error = float(np.sqrt(np.square(moved).sum()))
         if math.isfinite(error) and df >= 1:
             half = float(stdtrit(df, (1 + policy.interval.level) / 2)) * error
-            method = f"two samples, linearised, t with {df:g} df"
+            samples = "paired where in both" if shared else "two samples"
+            method = f"{samples}, linearised, t with {df:g} df"
             ci = (row.value - half, row.value + half)
             row = dataclasses.replace(row, ci=ci, level=policy.interval.level, method=method)
     return dataclasses.replace(row, kind="difference", better=None)
+
+
+def _apart(a: Question, b: Question, over: str) -> tuple[NDArray[np.float64], float, bool]:
+    """How much each unit of either moves a minus b, the freedom of that, and are there any in both.
+
+    Of folds that are joined, a case of test is one of training, too.
+    """
+    both = Segmented.concatenated([a.cohort, b.cohort]).units(over).codes
+    moved = np.zeros((2, int(both.max()) + 1))
+    freedom = []
+    for side, (asked, codes) in enumerate(((a, both[: len(a.cohort)]), (b, both[len(a.cohort) :]))):
+        own = asked.cohort.units(over).codes
+        found = asked.influence(own)
+        moved[side, codes[np.unique(own, return_index=True)[1]]] = found.by_unit
+        freedom.append(found.df)
+    shared = len(set(both[: len(a.cohort)].tolist()) & set(both[len(a.cohort) :].tolist())) > 0
+    return moved[0] - moved[1], min(freedom), shared

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -97,12 +98,23 @@ def on_test(
     yield [*ask(overall, test, {}), *_ask_by_class(overall, test)], None
     for column, values in test.groups.items():
         named = np.where(values == "", "unknown", values)
-        for name in sorted(set(named.tolist())):
+        for name in sorted(set(named.tolist()), key=in_order):
             cohort = test.where(np.asarray(named == name))
-            cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
-            few = f"only {cases}; groups_min_n is {policy.groups_min_n}"
-            small = len(cohort) < policy.groups_min_n
-            yield ask(metrics, cohort, {f"group.{column}": name}), few if small else None
+            yield ask(metrics, cohort, {f"group.{column}": name}), too_few(cohort, policy)
+
+
+def too_few(cohort: Cases, policy: Policy) -> str | None:
+    """Why nothing is said of a part of the cases; None where it is large enough."""
+    cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
+    small = len(cohort) < policy.groups_min_n
+    return f"only {cases}; groups_min_n is {policy.groups_min_n}" if small else None
+
+
+def in_order(band: str) -> tuple[float, str]:
+    """The key by which groups stand: "<0.5" before "0.5-4" before "12-20", then words."""
+    number = re.match(r"(?:>=)?(-?\d+(?:\.\d+)?)", band)
+    low = float(number[1]) if number else math.inf
+    return -math.inf if re.match(r"<-?[\d.]", band) else low, band
 
 
 def answers(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness import shelf
 from harness.cases import SHIPPED
 from harness.errors import HarnessError
-from harness.inference import Model, Reader
+from harness.inference import Array, Model, Reader
 from harness.metrics._pair import Pair, counted
 from harness.samples import bands
 from harness.segmented import Segmented
@@ -19,6 +19,8 @@ from harness.volumes import SIZE, Case, Volumes
 
 Cell = Mapping[str, Any]
 """What was counted of one class of one case: column name -> number, or a number a lesion."""
+NONE = "none"
+"""The group of size of a case with nothing to find."""
 Fault = Mapping[str, str]
 """A case that could not be read: `id`, `split` and `message`."""
 
@@ -83,12 +85,12 @@ def _split(
     classes = len(volumes.classes)
     for name in volumes.ids.tolist():
         try:
-            case = volumes.read(name)
+            case, image = readable(volumes, name, reader)
         except HarnessError as error:
             faults.append({"id": str(name), "split": volumes.split, "message": str(error)})
             cells, fact = {variant: asked.unread(classes) for variant in models}, NOTHING
         else:
-            masks, fact = _masks(models, case, reader)
+            masks, fact = _masks(models, case, image, reader)
             cells = {variant: asked.of(case, mask, classes) for variant, mask in masks.items()}
         for variant, cell in cells.items():
             rows[variant].append(cell)
@@ -100,11 +102,24 @@ def _split(
 NOTHING: Mapping[str, float] = {"voxels": 0.0, "parity_flips": 0.0, "parity_max_abs": 0.0}
 
 
+def readable(volumes: Volumes, name: str, reader: Reader) -> tuple[Case, Array]:
+    """A case with its mask, and its image on the network's grid.
+
+    Raises HarnessError, naming the case, where one of the two cannot be had.
+    """
+    case = volumes.read(name)
+    if case.mask is None:
+        raise HarnessError(f"case {name} must have a mask to be measured, got none; add its file")
+    try:
+        return case, reader.image(case)
+    except HarnessError as error:
+        raise HarnessError(f"case {name}: {error}") from None
+
+
 def _masks(
-    models: Mapping[str, Model], case: Case, reader: Reader
+    models: Mapping[str, Model], case: Case, image: Array, reader: Reader
 ) -> tuple[dict[str, NDArray[np.uint8]], Mapping[str, float]]:
     """The mask that each model makes, and how far the shipped one is from the other."""
-    image = reader.image(case)
     found = {name: reader.probabilities(model, case, image) for name, model in models.items()}
     masks = {name: reader.mask(probability) for name, probability in found.items()}
     fact = dict(NOTHING, voxels=float(masks[SHIPPED].size))
@@ -125,9 +140,7 @@ def table(
     columns = {name: _column([[cell[name] for cell in row] for row in rows]) for name in rows[0][0]}
     groups = dict(volumes.groups)
     if asked.sizes:
-        total = columns["true_ml"].sum(axis=1)
-        known = np.array(["" if np.isnan(ml) else repr(float(ml)) for ml in total])
-        groups[SIZE] = bands({SIZE: known}, SIZE, asked.sizes)
+        groups[SIZE] = _sizes(columns["true_ml"].sum(axis=1), asked.sizes)
     return Segmented(
         classes=volumes.classes,
         id=volumes.ids,
@@ -138,6 +151,12 @@ def table(
         columns=columns,
         facts={name: np.array([fact[name] for fact in facts]) for name in facts[0]},
     )
+
+
+def _sizes(total: NDArray[np.float64], cuts: Sequence[float]) -> NDArray[Any]:
+    """(n,) ml -> bands of size, NONE where there is nothing; "" where it is unknown."""
+    known = np.array(["" if np.isnan(ml) else repr(float(ml)) for ml in total])
+    return np.where(total == 0, NONE, bands({SIZE: known}, SIZE, cuts))
 
 
 def _column(cells: Sequence[Sequence[Any]]) -> NDArray[Any]:

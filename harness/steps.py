@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import builders, contracts, disk, store, tasks
+from harness.errors import HarnessError
 from harness.job import Job
 from harness.record import as_json
 from harness.volumes import SIZE
@@ -90,6 +91,7 @@ def _export(job: Job) -> Facts:
         path = Path(job.model.onnx)
         model, link = export.outside(path, job.model.link, described)
         rows, outputs = size.initializers(model), export.outputs(model)
+        _demand_outputs(job, outputs)
         answer = (outputs, *job.shape[1:]) if job.segments else (outputs,)
     else:
         builder = builders.load(str(job.model.build))
@@ -105,11 +107,26 @@ def _export(job: Job) -> Facts:
     return {"measurements": as_json(rows), "files": ["model.onnx"]}
 
 
+_LAYOUTS = {False: {3: "NCHW", 4: "NCDHW"}, True: {3: "NCXY", 4: "NCXYZ"}}
+"""By the axes of an image; of masks these are RAS: rightwards, to the front, and upwards."""
+
+
+def _demand_outputs(job: Job, outputs: int) -> None:
+    """Raises HarnessError for a finished file of masks that is of other classes than the data."""
+    classes = len(job.val.classes)
+    fits = (1, 2) if classes == 1 else (classes + 1,)
+    if job.segments and outputs not in fits:
+        raise HarnessError(
+            f"models.{job.run.model} must give {' or '.join(map(str, fits))} outputs a voxel, the "
+            f"background and {', '.join(job.val.classes)}, got {outputs}"
+        )
+
+
 def _described(job: Job) -> dict[str, Any]:
     """What the shipped file says of itself, its link apart."""
     return {
         "task": job.suite.task,
-        "layout": "NCDHW" if len(job.shape) == 4 else "NCHW",
+        "layout": _LAYOUTS[job.segments][len(job.shape)],
         "size": list(job.shape[1:]),
         "classes": list(job.val.classes),
         "threshold": job.suite.policy.threshold,

@@ -220,7 +220,8 @@ class TestHelp:
     def test_list_knows_all_shelves(self, harness: Harness) -> None:
         found = harness("list", "--json")
         assert found.data["suites"] == [
-            *("brain-tumour", "hippocampus", "line", "liquid3d", "liver-tumour", "lung-tumour"),
+            *("brain-tumour", "breast-cell", "hippocampus", "line", "liquid3d", "liver-tumour"),
+            *("lung-tumour", "lung-vessel"),
             *("medmnist2d", "medmnist3d", "phantom-lesions", "quickstart"),
         ]
         assert found.data.keys() == {"suites", *shelf.SHELVES}

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from harness.errors import HarnessError
 from harness.inference import Reader, windowed
 from harness.suite import Input
 from harness.volumes import Case, Source
@@ -88,6 +89,33 @@ def test_one_output_is_a_threshold_and_more_an_argmax() -> None:
     assert reader.mask(found).ravel().tolist() == [0, 0, 1]
     several = np.array([[0.2, 0.5], [0.3, 0.1], [0.5, 0.4]], np.float32).reshape(3, 2, 1, 1)
     assert reader.mask(several).ravel().tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.95])
+def test_one_class_is_judged_by_the_threshold_whatever_the_outputs(threshold: float) -> None:
+    reader = Reader(input=Input(), threshold=threshold)
+    p = np.array([0.2, 0.4, 0.9], np.float32).reshape(1, 3, 1, 1)
+    alone, both = reader.mask(p), reader.mask(np.concatenate([1 - p, p]))
+    assert alone.ravel().tolist() == both.ravel().tolist() == (p.ravel() > threshold).tolist()
+
+
+@pytest.mark.parametrize(
+    ("says", "sentence"),
+    [
+        (lambda windows: windows * 4 - 2, r"within \[0, 1\], got others in 240 of 240 voxels"),
+        (lambda windows: windows * np.nan, "got others in 240 of 240 voxels"),
+        (
+            lambda windows: np.concatenate([windows, windows], axis=1),
+            "sum to 1 over the classes, got others in 240 of 240 voxels",
+        ),
+    ],
+    ids=["logits", "nan", "not a whole"],
+)
+def test_what_is_no_probability_is_refused(says: Any, sentence: str) -> None:
+    image = (np.arange(240).reshape(1, 8, 6, 5) % 2).astype(np.float32)
+    reader = Reader(input=Input(size=(8, 6)))
+    with pytest.raises(HarnessError, match=sentence):
+        reader.probabilities(says, case(image), image)
 
 
 def test_a_smaller_grid_goes_back_to_the_cases_own() -> None:

@@ -496,8 +496,13 @@ def test_lung_the_order_of_files_is_not_that_of_the_folder(
 def test_lung_a_case_without_a_label_is_not_measured(tmp_path: Path) -> None:
     """Its test cases were imagesTs, whose labels nobody has: they were looked at."""
     unlabelled = dataclasses.replace(case("a", noise(), tumour()), mask=None)
-    with pytest.raises(HarnessError, match="must have a mask to be measured"):
-        predict({SHIPPED: copied}, [volumes(unlabelled)], Reader(input=AS_IT_IS), asked("dice"))
+    labelled = case("b", noise(1), tumour())
+    cases = volumes(unlabelled, labelled)
+    table, faults = predict({SHIPPED: copied}, [cases], Reader(input=AS_IT_IS), asked("dice"))
+    [fault] = faults
+    assert (fault["id"], fault["message"][:33]) == ("a", "case a must have a mask to be mea")
+    assert table.id.tolist() == ["a", "b"]
+    assert table.columns["dice"][0] == 0
 
 
 def test_lung_only_training_is_oversampled() -> None:

@@ -18,6 +18,7 @@ from harness.guards.every import warn
 from harness.guards.evidence import Evidence
 from harness.record import Measurement, Record
 from harness.rows import band, measured
+from harness.score import in_order
 from harness.segmented import Segmented
 from harness.suite import Gate, Interval, MetricSpec, Policy, Suite
 from harness.tables import read_cases
@@ -33,8 +34,15 @@ def whole() -> Segmented:
         masks.table(split=split, n=n, dice=dice)
         for split, n, dice in (("test", 60, 0.8), ("val", 20, 0.8), ("train", 30, 0.9))
     ]
+    parts = [_apart(part) for part in parts]
     twins = [dataclasses.replace(part, variant=np.full(len(part), "torch")) for part in parts[:2]]
     return Segmented.concatenated([*parts, *twins])
+
+
+def _apart(table: Segmented) -> Segmented:
+    """With names that no other split has."""
+    names = np.char.add(f"{table.split[0]}-", table.id.astype(str))
+    return dataclasses.replace(table, id=names, subject=names)
 
 
 def row(
@@ -120,6 +128,36 @@ def test_the_gap_to_training_cases_is_welchs() -> None:
     assert found.value == pytest.approx(train.mean() - test.mean())
     welch = scipy.stats.ttest_ind(train, test, equal_var=False).confidence_interval(0.95)
     assert found.ci == pytest.approx((welch.low, welch.high), abs=2e-3)
+
+
+def test_the_gap_of_cases_that_are_in_both_is_paired() -> None:
+    """As folds are joined: each case was tested once, and trained on in the other folds."""
+    test = masks.table(split="test", n=40, dice=0.8)
+    train = masks.table(split="train", n=40, dice=0.9, seed=1).where(np.arange(40)[::-1])
+    rows = measured(Segmented.concatenated([test, train]), METRICS, Policy())
+    found = row(rows, "dice", "difference", split="train-test")
+    moved = train.columns["dice"].mean(axis=1)[::-1] - test.columns["dice"].mean(axis=1)
+    paired = scipy.stats.ttest_1samp(moved, 0).confidence_interval(0.95)
+    assert found.ci == pytest.approx((paired.low, paired.high), abs=1e-9)
+    assert found.method is not None
+    assert found.method.startswith("paired where in both")
+
+
+def test_lesions_of_a_size_are_of_the_cases_that_have_some() -> None:
+    """0.3 ml in every case; 1, 2 or 3 ml by turns, of which 1 alone is below 2."""
+    few = masks.table(n=24)
+    rows = measured(few, METRICS, Policy(groups_min_n=9), SIZES)
+    found = {r.where["bin"]: r for r in rows if "bin" in r.where}
+    assert {name: r.n for name, r in found.items()} == {"<0.5": 24, "0.5-2": 8, ">=2": 16}
+    assert found["0.5-2"].reason == "only 8 cases; groups_min_n is 9"
+    assert found[">=2"].value == 1.0
+
+
+def test_bands_stand_in_the_order_of_their_numbers() -> None:
+    names = ["12-20", "<0.5", "0.5-4", "unknown", "4-12", ">=20", "none"]
+    ordered = ["<0.5", "0.5-4", "4-12", "12-20", ">=20", "none", "unknown"]
+    assert sorted(names, key=in_order) == ordered
+    assert sorted(["M", "", "F"], key=in_order) == ["", "F", "M"]
 
 
 def test_the_export_is_told_apart_voxel_by_voxel() -> None:

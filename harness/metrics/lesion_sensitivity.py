@@ -79,7 +79,7 @@ def lesions(predictions: Segmented) -> int:
 
 
 def banded(predictions: Segmented, low: float, high: float) -> Segmented:
-    """The same cases with those lesions alone that are of `low` ml or more and less than `high`.
+    """The cases that have lesions of `low` ml or more and less than `high`, with those alone.
 
     One of unknown size is of no band: it stays as NaN, is not counted, and `excluded` says so.
     """
@@ -91,7 +91,8 @@ def banded(predictions: Segmented, low: float, high: float) -> Segmented:
         kept_size[cell] = size[cell][of_size]
         kept_found[cell] = np.where(unknown, math.nan, found[cell])[of_size]
     columns = {**predictions.columns, "lesion_ml": kept_size, "lesion_found": kept_found}
-    return dataclasses.replace(predictions, columns=columns)
+    some = np.flatnonzero((sums(kept_found, len) > 0).any(axis=1))
+    return dataclasses.replace(predictions, columns=columns).where(some)
 
 
 def _found_of_all(predictions: Segmented) -> tuple[Array, Array]:

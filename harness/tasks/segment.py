@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness import predict, segment
 from harness.cases import ELSEWHERE, SHIPPED
 from harness.digests import prepared_digest
@@ -23,7 +25,16 @@ ALWAYS = (MetricSpec(name="missed_cases"), MetricSpec(name="false_alarm_cases"))
 
 
 def reader(job: Job) -> Reader:
-    """How a model of the Run reads a case."""
+    """How a model of the Run reads a case.
+
+    Raises HarnessError for a threshold where the likeliest of several classes is taken.
+    """
+    classes, threshold = job.val.classes, job.suite.policy.threshold
+    if len(classes) > 1 and threshold != 0.5:
+        raise HarnessError(
+            f"policy.threshold must be 0.5 where a voxel is of one of {len(classes)} classes, of "
+            f"which the likeliest is taken, got {threshold:g}; leave it out"
+        )
     return Reader(input=job.input, threshold=job.suite.policy.threshold)
 
 
@@ -99,7 +110,9 @@ def ask(job: Job) -> tuple[Segmented, dict[str, Any]]:
     if job.model.build and not job.model.weights:
         known = job.cases("train").first(TRAIN_VOLUMES)
         more, also = segment.predict({SHIPPED: shipped}, [known], how, what)
-        table, unread = Segmented.concatenated([table, more]), [*unread, *also]
+        lost = [case["id"] for case in also]
+        table = Segmented.concatenated([table, more.where(~np.isin(more.id, lost))])
+        unread = [*unread, *also]
     return table, {"unread": unread}
 
 
@@ -112,7 +125,7 @@ def _reads(job: Job, case: Mapping[str, str]) -> bool:
     other = case["split"].removeprefix(ELSEWHERE)
     volumes = job.cases(other) if other == case["split"] else job.elsewhere(other)
     try:
-        volumes.read(case["id"])
+        segment.readable(volumes, case["id"], reader(job))
     except HarnessError:
         return False
     return True
