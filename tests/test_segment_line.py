@@ -16,12 +16,17 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from harness.cases import SHIPPED
 from harness.datasets import _folder, decathlon, phantom_lesions
+from harness.digests import prepared_digest
 from harness.errors import HarnessError
+from harness.job import Job
+from harness.progress import Progress
 from harness.record import Measurement, Record, read_record
 from harness.segmented import Segmented
+from harness.tasks import segment
 from harness.verbs._scope import Scope
 from harness.verbs.accept import accept
 from harness.verbs.plan import planned
@@ -251,6 +256,8 @@ def test_the_file_tells_how_it_is_used(
     assert told["harness.task"] == "segment"
     assert told["harness.window"] == [-200, 250]
     assert told["harness.size"] == list(shape)
+    assert told["harness.layout"] == ("NCXY" if len(shape) == 2 else "NCXYZ")
+    assert told["harness.axes"] == "RAS"
     given = [
         dim.dim_value or dim.dim_param for dim in model.graph.input[0].type.tensor_type.shape.dim
     ]
@@ -295,9 +302,10 @@ def test_another_metric_is_asked_of_the_same_model(here: Path) -> None:
         {"loss": "dice"},
         {"datasets": mask_line.STORED.replace("250]", "249]")},
         {"datasets": mask_line.STORED + "train_subjects = 3"},
+        {"datasets": mask_line.STORED + "\n[policy]\nthreshold = 0.9"},
         {"models": mask_line.FLAT + "input = { window = [-200, 250], size = [16, 32] }"},
     ],
-    ids=["sampler", "loss", "window", "dose", "size"],
+    ids=["sampler", "loss", "window", "dose", "threshold", "size"],
 )
 def test_what_is_taught_otherwise_is_taught_anew(here: Path, change: dict[str, Any]) -> None:
     asked = planned(mask_line.scope(here, **{**ON_DISK, **change}))
@@ -365,6 +373,15 @@ def test_a_case_that_cannot_be_read_is_the_worst_there_is(broken: Path, stored: 
     assert row(found, "pixel_accuracy").value <= (len(whole) - 1) / len(whole)  # type: ignore[operator]
     before = line.record(mask_line.scope(stored, **ON_DISK))
     assert row(before, "dice").n == row(found, "dice").n
+
+
+def test_a_training_case_that_cannot_be_read_is_not_one_of_those_asked(broken: Path) -> None:
+    scope = mask_line.scope(broken, **ON_DISK)
+    data = (only_folder(scope) / "predictions.parquet").read_bytes()
+    known, lost = names(broken, "train"), names(broken, "train")[1]
+    table = Segmented.from_parquet(data, "it").select("train", SHIPPED)
+    assert sorted(table.id.tolist()) == sorted(set(known) - {lost})
+    assert row(line.record(scope), "dice", split="train").n == len(known) - 1
 
 
 def test_nothing_that_is_kept_of_broken_files_names_a_place(broken: Path) -> None:
@@ -486,6 +503,100 @@ def test_a_label_that_is_none_of_the_declared_is_named(here: Path) -> None:
 
 def finished(folder: Path) -> str:
     return line.finished("done", folder / "model.onnx", link=None)
+
+
+@pytest.mark.parametrize(
+    ("link", "sentence"),
+    [
+        ("identity", "must be finite and within [0, 1]"),
+        ("softmax", "must give 1 or 2 outputs a voxel, the background and lesion, got 3"),
+    ],
+)
+def test_a_finished_file_of_logits_or_of_other_classes_is_refused(
+    here: Path, link: str, sentence: str
+) -> None:
+    path = here / "theirs.onnx"
+    outputs = 1 if link == "identity" else 3
+    onnx.save(voxelwise(outputs), path)
+    _, answer = mask_line.measure(here, **ON_DISK, models=line.finished("done", path, link))
+    assert answer.code == 2
+    [found] = (here / "runs" / "line" / "stored" / "done").rglob("record.json")
+    record = read_record(found)
+    assert record.status == "failed"
+    assert sentence in str(record.error)
+
+
+def voxelwise(outputs: int) -> onnx.ModelProto:
+    """A file that says 4 x - 2 of every voxel x, for each of its outputs."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    weight = helper.make_tensor("weight", kind, [outputs, 1, 1, 1], [4.0] * outputs)
+    bias = helper.make_tensor("bias", kind, [outputs], [-2.0] * outputs)
+    nodes = [helper.make_node("Conv", ["image", "weight", "bias"], ["answer"])]
+    ends = [
+        helper.make_tensor_value_info(name, kind, ["batch", channels, 16, 16])
+        for name, channels in (("image", 1), ("answer", outputs))
+    ]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [weight, bias])
+    opsets = [helper.make_opsetid("", 20)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def test_a_threshold_is_for_one_class(tmp_path: Path) -> None:
+    changes = {**INVENTED, "datasets": mask_line.SEVERAL + "\n[policy]\nthreshold = 0.3\n"}
+    scope, answer = mask_line.measure(tmp_path, **changes)
+    assert answer.code == 2
+    said = "policy.threshold must be 0.5 where a voxel is of one of 2 classes"
+    assert said in str(line.record(scope).error)
+
+
+PNG = """
+[datasets.png]
+load   = "pairs"
+args   = { images = "png/images", masks = "png/masks", labels = ["spot"] }
+split  = { test = 0.3, val = 0.2, seed = 0 }
+input  = { size = [16, 16] }
+"""
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_an_image_that_does_not_fit_the_others_is_one_that_cannot_be_read(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 16 bits among 8, which a range of 0 to 255 is not for; nor is it trained on for ever."""
+    monkeypatch.setattr(segment, "TRAIN_VOLUMES", 1)
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        spot = rng.random((16, 16)) > 0.7
+        for kind, array in (("images", spot * 120 + 40), ("masks", spot * 1)):
+            path = tmp_path / "png" / kind / f"case{k:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array.astype(np.uint8)).save(path)
+    changes = {"datasets": PNG}
+    opened = mask_line.scope(tmp_path, **changes)
+    cases = Job(opened.suite, opened.runs[0], {}, tmp_path, tmp_path, Progress(quiet=True))
+    lost = str(cases.cases(part).ids[-1])
+    wide = rng.integers(0, 60_000, (16, 16)).astype(np.uint16)
+    Image.fromarray(wide).save(tmp_path / "png" / "images" / f"{lost}.png")
+    before: dict[str, int] = {}
+    for _ in range(3):
+        scope, answer = mask_line.measure(tmp_path, **changes)
+        assert answer.code == 2
+        [said] = sentences(line.record(scope))
+        assert said.startswith(f"{part} case {lost} was not read: ")
+        assert "uint16" in said
+        if before:
+            assert "weights.safetensors" not in rewritten(scope, before)
+        before = states(only_folder(scope))
+
+
+def test_models_that_see_other_windows_share_what_was_prepared(tmp_path: Path) -> None:
+    wider = "input = { window = [-500, 500], size = [8, 8], overlap = 0.5 }"
+    models = mask_line.FLAT + mask_line.FLAT.replace("flat", "wide") + wider
+    scope = mask_line.scope(tmp_path, models=models)
+    a, b = (prepared_digest(scope.suite, run, None) for run in scope.runs)
+    assert a == b
+    other = mask_line.scope(tmp_path, datasets=mask_line.GENERATED.replace("300.0", "301.0"))
+    assert prepared_digest(other.suite, other.runs[0], None) != a
 
 
 def test_a_finished_file_finds_what_it_found(here: Path) -> None:

@@ -88,6 +88,7 @@ def describe(job: Job) -> dict[str, Any]:
     """What the shipped file says of its input."""
     given = job.input
     return {
+        "axes": "RAS",
         "range": list(given.range),
         "kind": job.val.kind,
         "intensity": given.intensity,
