@@ -91,8 +91,8 @@ def _dataset(dataset: Dataset, place: str, task: str) -> None:
     shelf.require("datasets", dataset.load, f"{place}.load")
     _arguments("datasets", dataset.load, "load", dataset.args, f"{place}.args")
     for column, edges in dataset.groups.items():
-        rising = len(edges) >= 2 and all(a < b for a, b in pairwise(edges))
-        demand(rising, f"{place}.groups.{column}", "be two or more rising band edges", edges)
+        rising = len(edges) >= 1 and all(a < b for a, b in pairwise(edges))
+        demand(rising, f"{place}.groups.{column}", "be one or more rising band edges", edges)
     once(dataset.test_on, f"{place}.test_on")
     if dataset.input != Input():
         ranges.given(dataset.input, f"{place}.input", task)

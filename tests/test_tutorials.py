@@ -222,7 +222,7 @@ def test_a_kind_has_the_metrics_that_are_for_it(followed: Callable[[str], Tutori
 
 
 def masks(tutorial: Tutorial, model: str) -> dict[str, tuple[dict[str, Any], Segmented]]:
-    """Status -> record and test cases of each Run of the 3D or 2D model that was made."""
+    """Status -> record and table of cases, of each Run of a model of own-volumes."""
     found = {}
     for file in (tutorial.folder / "runs/ct/ct").glob(f"{model}/cpu/*/record.json"):
         table = read_cases(file.with_name("predictions.parquet").read_bytes(), str(file))
@@ -275,7 +275,7 @@ def test_scans_are_stored_in_two_orientations_and_read_in_one(
     stored = set()
     for name in ("p00_scan0", "p01_scan0"):
         case = volumes.read(name)
-        stored.add(nibabel.orientations.aff2axcodes(case.source.affine))
+        stored.add(tuple(nibabel.aff2axcodes(case.source.affine)))  # type: ignore[no-untyped-call]
         assert case.spacing == (1.0, 1.0, 3.0)
         spine = np.argwhere(case.image[0] > 250).mean(axis=0)
         assert spine == pytest.approx([15.5, 6, 7.5], abs=0.6)

@@ -35,7 +35,8 @@ def measured(row: Measurement | None, mark: Mark | None = None) -> Cell:
     if row.value is None:
         reason = f"Undefined: {row.reason}"
         return Cell(text="undefined", title=reason, notes=(reason,), tone="quiet")
-    excluded = f"{row.excluded} {row.over or 'case'}s left out" if row.excluded else ""
+    over = (row.over or "case") + ("s" if row.excluded > 1 else "")
+    excluded = f"{row.excluded} {over} left out" if row.excluded else ""
     return Cell(
         text=_numbers.number(row),
         interval=_numbers.interval(row),

@@ -35,7 +35,7 @@ def render(
         contents=view.chapters,
         body="\n\n".join(piece for piece in pieces if piece),
         words=list(view.words.items()),
-        closing=_closing(recipe),
+        closing=_closing(view),
         back=back,
     )
     return FORMATS[to].page(page)
@@ -56,10 +56,10 @@ def _summary(view: View) -> list[str]:
     return lines
 
 
-def _closing(recipe: Recipe) -> str:
-    cases = "of a case that is named, " if "cases" in recipe.sections else ""
+def _closing(view: View) -> str:
+    cases = "of a case that is named, " if view.pictures else ""
     return (
-        f"Written by harness report {recipe.name} from {_SOURCES[recipe.source]}. "
+        f"Written by harness report {view.recipe.name} from {_SOURCES[view.recipe.source]}. "
         "Every number is a row of a record, a number made of such rows over seeds or datasets, "
         f"{cases}or published by the source that is named beside it."
     )

@@ -11,7 +11,7 @@ from harness.standings import Standing
 _LEAD = (
     "Quality is measured on the test split with the exported ONNX file, and is the mean over the "
     "seeds shown. Brackets and bars are intervals; on a bar the dot is the mean, a tick is a seed, "
-    "and the dashed line is what the most frequent answer, given always, would score. "
+    "and a dashed line, of classes, what the most frequent answer, given always, would score. "
     "Lines are in order of value, which may be luck; a rank is 1 and as many more as models are "
     "better in a paired test; two models that share a letter below it are not told apart."
 )
