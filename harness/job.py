@@ -168,9 +168,10 @@ class Job:
         with torch.inference_mode():
             got = tuple(module.eval()(torch.zeros(2, *self.shape)).shape)
         if got != (2, *self.answer):
+            first = ", the background first" if self.segments and self.outputs > 1 else ""
             raise HarnessError(
-                f"models.{self.run.model} must give {(2, *self.answer)} logits for 2 images, "
-                f"got {got}"
+                f"models.{self.run.model} must give {(2, *self.answer)} logits for 2 images"
+                f"{first}, got {got}"
             )
         return module
 

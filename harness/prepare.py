@@ -1,9 +1,9 @@
 """Cases made ready for training: each is read once, put on the network's grid, and kept on disk.
 
-A case is a zarr 3 group of its own, of two arrays with the slices first: `image` (z, C, x, y), raw
-where the grid is the case's, and `mask` (z, x, y). A few slices are one compressed chunk, the
-chunks of an array are one file, and what is asked before anything is decoded stands in the group's
-attributes. Windows are applied when an image is read, so that nothing is lost on disk.
+A case is a folder of its own, of two Blosc2 arrays with the slices first: `image` (z, C, x, y), raw
+where the grid is the case's, and `mask` (z, x, y). A slice is a compressed block, so that it alone
+is decoded, and what is asked before anything is stands in `facts.json`. Windows are applied when an
+image is read, so that nothing is lost on disk.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from harness.prepared import Facts, Fault, Prepared
 from harness.suite import Input
 from harness.volumes import Volumes
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; those of another are not looked at."""
-CHUNK = 2**18
-"""Bytes of a chunk before it is compressed, at most, but at least one slice."""
+CHUNK = 2**20
+"""Bytes of a chunk of blocks before it is compressed, at most, but at least one slice."""
+FACTS = "facts.json"
 
 Report = Callable[[int, int], None]
 
@@ -39,7 +41,7 @@ def prepare(volumes: Volumes, input: Input, folder: Path, *, key: str, report: R
     key: what the contents of a case depend on beside its id; the grid is added to it. A kill loses
     the case that was being written and no other; a second process waits for the first. A case that
     cannot be read, or has no mask, is a fault, and tried again the next time. `report` is told how
-    many of how many are done, after each that was made.
+    many of how many are done, those left out apart, after each that was tried.
     Raises HarnessError where no case is left, Unwritable where the disk is full.
     """
     home = folder / _digest(FORMAT, key, input.spacing, input.resize, input.intensity)
@@ -53,14 +55,14 @@ def prepare(volumes: Volumes, input: Input, folder: Path, *, key: str, report: R
             for done, name in enumerate(missing, start=len(paths) - len(missing) + 1):
                 if not paths[name].is_dir():
                     faults += _make(volumes, name, input, paths[name])
-                report(done, len(paths))
+                report(done - len(faults), len(paths) - len(faults))
     lost = {fault.id for fault in faults}
     ready = {name: path for name, path in paths.items() if name not in lost}
     _demand(ready, faults)
     return Prepared(
         ids=tuple(ready),
         facts=tuple(_known(path, input) for path in ready.values()),
-        arrays=tuple(functools.cache(functools.partial(_open, path)) for path in ready.values()),
+        arrays=tuple(_by_thread(path) for path in ready.values()),
         faults=tuple(faults),
     )
 
@@ -113,9 +115,10 @@ def _make(volumes: Volumes, name: str, input: Input, path: Path) -> list[Fault]:
     try:
         _write(partial, ready, name)
         partial.rename(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # Blosc2 raises RuntimeError where it cannot write
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise disk.Unwritable(
-            f"{path} must be writable, got: {error.strerror}; free space or choose another --out"
+            f"{path} must be writable, got: {why}; free space or choose another --out"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -123,40 +126,53 @@ def _make(volumes: Volumes, name: str, input: Input, path: Path) -> list[Fault]:
 
 
 def _write(path: Path, ready: _Ready, name: str) -> None:
-    import zarr
-    from zarr.codecs import BloscCodec
+    import blosc2
 
-    group = zarr.create_group(path, zarr_format=3, attributes={"id": name, **ready.facts.told()})
+    path.mkdir(parents=True)
     for what, values in (("image", ready.image), ("mask", ready.mask)):
-        many = max(1, CHUNK // values[0].nbytes)
-        chunk = (min(many, len(values)), *values.shape[1:])
-        shard = (-(-len(values) // chunk[0]) * chunk[0], *values.shape[1:])
-        codec = BloscCodec(
-            cname="lz4", clevel=5, shuffle="bitshuffle", typesize=values.dtype.itemsize
+        many = min(max(1, CHUNK // values[0].nbytes), len(values))
+        blosc2.asarray(
+            values,
+            urlpath=str(path / f"{what}.b2nd"),
+            mode="w",
+            chunks=(many, *values.shape[1:]),
+            blocks=(1, *values.shape[1:]),
+            cparams={
+                "codec": blosc2.Codec.LZ4,
+                "clevel": 5,
+                "filters": [blosc2.Filter.BITSHUFFLE],
+                "nthreads": 1,
+            },
         )
-        array = group.create_array(
-            what,
-            shape=values.shape,
-            dtype=values.dtype,
-            chunks=chunk,
-            shards=shard,
-            compressors=codec,
-        )
-        array[:] = values
+    about = json.dumps({"id": name, **ready.facts.told()})
+    (path / FACTS).write_text(about, encoding="utf-8")
 
 
 def _known(path: Path, input: Input) -> Facts:
-    return Facts.read(json.loads((path / "zarr.json").read_text("utf-8"))["attributes"], input)
+    return Facts.read(json.loads((path / FACTS).read_text("utf-8")), input)
 
 
 def _both(ready: _Ready) -> tuple[Any, Any]:
     return ready.image, ready.mask
 
 
-def _open(path: Path) -> tuple[Any, Any]:
-    import zarr
+def _by_thread(path: Path) -> Callable[[], tuple[Any, Any]]:
+    """Opens both arrays of a case, once in each thread: one handle is not for two at a time."""
+    opened = threading.local()
 
-    return zarr.open_array(path / "image", mode="r"), zarr.open_array(path / "mask", mode="r")
+    def arrays() -> tuple[Any, Any]:
+        if not hasattr(opened, "both"):
+            opened.both = _open(path / "image.b2nd"), _open(path / "mask.b2nd")
+        both: tuple[Any, Any] = opened.both
+        return both
+
+    return arrays
+
+
+def _open(path: Path) -> Any:
+    import blosc2
+
+    return blosc2.open(str(path), mode="r", dparams={"nthreads": 1})
 
 
 def _digest(*parts: Any) -> str:

@@ -53,6 +53,11 @@ class Progress:
         """How many cases of a split are ready for training."""
         self._now(f"{run}  {done} of {total} {split} cases prepared", always=done == total)
 
+    def unread(self, run: str, case: str, why: str) -> None:
+        """That a case is left out, before the training begins without it."""
+        if not self.quiet:
+            self._print(f"{run}  {case} was not read: {why}")
+
     def written(self, run: str, done: int, total: int) -> None:
         """How many masks of a model are written."""
         self._now(f"{run}  {done} of {total} masks written", always=done == total)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
 from harness.cases import Cases
+from harness.predictions import Predictions
 from harness.record import Measurement
+from harness.reliability import bins_of, reliability
 from harness.score import Metrics, Question, answers, ask, row_of, score, too_few
 from harness.segmented import Segmented
 from harness.suite import Policy
@@ -30,6 +33,7 @@ def _of_masks(
 ) -> Iterator[Measurement]:
     """Lesions by their own size, training cases, and how far test is below them."""
     test, train = table.select("test"), table.select("train")
+    yield from _windows(test)
     for spec in metrics:
         metric = shelf.load("metrics", spec.name)
         for low, high in pairwise((0.0, *sizes, math.inf)) if hasattr(metric, "banded") else ():
@@ -42,6 +46,16 @@ def _of_masks(
     yield from answers(known, policy)
     for our, their in zip(ask(metrics, test, {"split": "train-test"}), known, strict=True):
         yield _gap(our, their, policy)
+
+
+def _windows(test: Any) -> Iterator[Measurement]:
+    """How many calls of one window a case takes, on average; nothing where it is not known."""
+    windows = test.facts.get("windows", np.zeros(0))
+    read = windows[windows > 0]
+    if len(read):
+        about: dict[str, Any] = {"n": len(read), "over": test.CASE, "better": "lower"}
+        value = float(read.mean())
+        yield Measurement(metric="windows_per_case", value=value, unit="windows", **about)
 
 
 def band(low: float, high: float) -> str:

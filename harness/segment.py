@@ -99,7 +99,9 @@ def _split(
         yield variant, rows[variant], facts
 
 
-NOTHING: Mapping[str, float] = {"voxels": 0.0, "parity_flips": 0.0, "parity_max_abs": 0.0}
+NOTHING: Mapping[str, float] = dict.fromkeys(
+    ("voxels", "windows", "parity_flips", "parity_max_abs"), 0.0
+)
 
 
 def readable(volumes: Volumes, name: str, reader: Reader) -> tuple[Case, Array]:
@@ -120,13 +122,25 @@ def _masks(
     models: Mapping[str, Model], case: Case, image: Array, reader: Reader
 ) -> tuple[dict[str, NDArray[np.uint8]], Mapping[str, float]]:
     """The mask that each model makes, and how far the shipped one is from the other."""
-    found = {name: reader.probabilities(model, case, image) for name, model in models.items()}
+    seen: list[int] = []
+    counted = {**models, SHIPPED: _counting(models[SHIPPED], seen)}
+    found = {name: reader.probabilities(model, case, image) for name, model in counted.items()}
     masks = {name: reader.mask(probability) for name, probability in found.items()}
-    fact = dict(NOTHING, voxels=float(masks[SHIPPED].size))
+    fact = dict(NOTHING, voxels=float(masks[SHIPPED].size), windows=float(sum(seen)))
     for name in masks.keys() - {SHIPPED}:
         fact["parity_flips"] = float(np.count_nonzero(masks[name] != masks[SHIPPED]))
         fact["parity_max_abs"] = float(np.abs(found[name] - found[SHIPPED]).max())
     return masks, fact
+
+
+def _counting(model: Model, seen: list[int]) -> Model:
+    """The same model, which notes how many windows it is given."""
+
+    def asked(windows: Array) -> Array:
+        seen.append(len(windows))
+        return model(windows)
+
+    return asked
 
 
 def table(

@@ -65,20 +65,32 @@ def _listed(samples: Data, units: NDArray[np.int64], file: Path, name: str) -> N
         wanted = {key: {str(case) for case in parts[key]} for key in PARTS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         must = 'be JSON like {"train": ["case-1"], "val": [...], "test": [...]}'
-        raise HarnessError(f"split.file {file} must {must}, got {error!r}") from None
+        raise HarnessError(f"split.file {file} must {must}, got {_told(error)}") from None
     ids = samples.ids.astype(str)
     unknown = sorted(set().union(*wanted.values()) - set(ids.tolist()))
     if unknown:
-        raise HarnessError(f"split.file {file} must name cases of the data, got {unknown[0]!r}")
+        raise HarnessError(
+            f"split.file {file} must name cases of the data, got {unknown[0]!r}; they are "
+            f"named as {ids[0]}"
+        )
     masks = {key: np.isin(ids, list(named)) for key, named in wanted.items()}
     for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
         both = np.intersect1d(units[masks[a]], units[masks[b]])
         if len(both):
             case = ids[units == both[0]][0]
-            raise HarnessError(f"split.file {file} must part subjects, got {case!r} in {a} and {b}")
+            raise HarnessError(f"split.file {file} must part subjects, got {case} in {a} and {b}")
     if not masks[name].any():
         raise HarnessError(f"split.file {file} must name a case of {name}, got none")
     return np.flatnonzero(masks[name])
+
+
+def _told(error: Exception) -> str:
+    """What is wrong with a file, in words."""
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]!r}"
+    if isinstance(error, TypeError):
+        return "another shape; a list of folds, as nnU-Net's, has no test: name one fold's parts"
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def _units(samples: Data, split: Split) -> NDArray[np.int64]:

@@ -143,7 +143,13 @@ def main(root: Path, modules: Sequence[str] = killing.MODULES) -> None:
 
     Of a case that is prepared the writes are many, and one kill loses them all.
     """
-    for module in (*modules, "harness.tasks.segment", "harness.patches", "harness.prepare", "zarr"):
+    for module in (
+        *modules,
+        "harness.tasks.segment",
+        "harness.patches",
+        "harness.prepare",
+        "blosc2",
+    ):
         importlib.import_module(module)
     for module in ("harness.mask_validation", "monai.inferers.utils", "harness.models.unet"):
         importlib.import_module(module)

@@ -84,6 +84,14 @@ def test_the_sound_are_of_every_kind() -> None:
     assert min(w.auc for w in worlds) < 0.72
 
 
+def nowhere() -> Segmented:
+    """Test cases without a voxel of their second class, where none is found."""
+    table = masks.table()
+    for column in ("true_ml", "predicted_ml"):
+        table.columns[column][:, 1] = 0
+    return table
+
+
 USUAL, RARE = World(n=300), World(n=600, prevalence=0.1)
 PLANTED = {
     "one answer": ("constant-predictor", everywhere(one_answer)(USUAL, 0)),
@@ -107,6 +115,7 @@ PLANTED = {
         "nothing-found",
         Evidence.of(masks.table(classes=("lesion",), predicted_ml=np.zeros((60, 1)))),
     ),
+    "a class that is nowhere": ("absent-class", Evidence.of(nowhere())),
     "masks by heart": (
         "train-test-gap",
         Evidence.of(Segmented.concatenated([masks.table(), masks.table(split="train", dice=0.95)])),

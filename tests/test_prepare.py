@@ -134,7 +134,7 @@ def test_places_are_drawn_from_the_whole_of_a_class(tmp_path: Path) -> None:
 
 def test_masks_without_a_class_are_not_even_decoded(tmp_path: Path) -> None:
     found = prepared(Disk(1), tmp_path)
-    for path in tmp_path.glob("*/*/mask/c/**/*"):
+    for path in tmp_path.glob("*/*/mask.b2nd"):
         if path.is_file():
             path.write_bytes(b"broken")
     sides = (slice(None), slice(2, 9))

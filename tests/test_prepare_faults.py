@@ -31,7 +31,7 @@ def left(folder: Path) -> list[str]:
     """The cases on disk, by what is written in them; nothing else may be there."""
     found = [path for path in folder.glob("*/*") if path.name != ".lock"]
     assert [path.name for path in found if path.name.startswith(".")] == []
-    attributes = [json.loads((path / "zarr.json").read_text())["attributes"] for path in found]
+    attributes = [json.loads((path / "facts.json").read_text()) for path in found]
     return sorted(each["id"] for each in attributes)
 
 
@@ -66,17 +66,16 @@ def test_a_kill_while_a_case_is_written_loses_that_one(tmp_path: Path) -> None:
     program = """
 import os, signal, sys
 from pathlib import Path
-import zarr
+import blosc2
 from scans import Disk, prepared
 
-put = zarr.Array.__setitem__
-def dies(array, *given):
-    put(array, *given)
-    written.append(array)
+put = blosc2.asarray
+def dies(*given, **named):
+    written.append(put(*given, **named))
     if len(written) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 
-written, zarr.Array.__setitem__ = [], dies
+written, blosc2.asarray = [], dies
 prepared(Disk(3), Path(sys.argv[1]))
 """
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
@@ -166,9 +165,8 @@ def test_no_case_at_all_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["image", "mask"])
 def test_a_file_that_was_cut_off_is_named(what: str, tmp_path: Path) -> None:
     found = prepared(Disk(1), tmp_path)
-    for path in tmp_path.glob(f"*/*/{what}/c/**/*"):
-        if path.is_file():
-            path.write_bytes(path.read_bytes()[:-10])
+    [path] = tmp_path.glob(f"*/*/{what}.b2nd")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(HarnessError, match="the prepared case c0 must be readable, got"):
         found.case(0)
 

@@ -7,6 +7,7 @@ OF_MASKS: tuple[Guard, ...] = (
     provenance.chosen_on_test,
     provenance.fewer_cases,
     masks.nothing_found,
+    masks.absent_class,
     masks.train_test_gap,
 )
 """Guards of models that segment: the others ask for probabilities of classes."""

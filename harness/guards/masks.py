@@ -26,6 +26,23 @@ def nothing_found(evidence: Evidence) -> Iterator[Doubt]:
             )
 
 
+def absent_class(evidence: Evidence) -> Iterator[Doubt]:
+    """No case has a voxel of a class: a slip in the labels, or a class too rare to be judged."""
+    for k, name in enumerate(evidence.test.classes):
+        parts = {"test": evidence.test, "training": evidence.train}
+        lacking = [
+            f"{len(cases)} {part} cases"
+            for part, cases in parts.items()
+            if len(cases) and not np.any(cases.columns["true_ml"][:, k] > 0)
+        ]
+        if lacking:
+            yield doubt(
+                "absent-class",
+                f"none of {' and of '.join(lacking)} has a voxel of {name}, and yet it counts in "
+                "the mean over classes where it is found; check labels and classes of the dataset",
+            )
+
+
 def train_test_gap(evidence: Evidence) -> Iterator[Doubt]:
     """Dice is higher on training cases than on test, beyond chance."""
     if not len(evidence.train) or "dice" not in evidence.test.columns:

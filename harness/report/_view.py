@@ -56,7 +56,7 @@ class Group:
 
 def quality(row: Measurement) -> bool:
     """Whether a row says how good the answers are, not how big or fast the model is."""
-    other = (*LATENCY_METRICS, *SIZE_METRICS, "flops", "peak_memory")
+    other = (*LATENCY_METRICS, *SIZE_METRICS, "flops", "peak_memory", "windows_per_case")
     return row.kind == "value" and row.metric not in other
 
 

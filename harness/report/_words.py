@@ -51,7 +51,11 @@ _WORDS = {
     "latency_p99": ("p99", "99 calls of 100 are faster."),
     "latency_cold": ("Cold", "The first call after loading."),
     "latency_load": ("Load", "Opening the model file."),
-    "throughput": ("Throughput", "Cases per second, one batch after another."),
+    "throughput": ("Throughput", "Images, of masks windows, per second, one batch after another."),
+    "windows_per_case": (
+        "Windows a case",
+        "How many windows, slices or boxes, a case is given in; a call is of one, times the batch.",
+    ),
     "peak_memory": ("Peak memory", "The most memory held at once."),
     "parity_max_abs": ("Largest gap", "Largest difference of an output, ONNX file against torch."),
     "parity_flips": ("Flips", "Cases decided differently by the ONNX file and torch."),

@@ -43,17 +43,23 @@ def section(view: View) -> str:
 
 def _data(group: Group) -> Line:
     records = [record for standing in group.standings for record in standing.records]
-    known = [_flat({**record.run, **_classes(record)}) for record in records]
+    known = [_flat({**record.run, **_classes(record), **_data_of(record)}) for record in records]
     name = Column(label="Dataset", numeric=False, names_row=True)
     facts = {_words_in(label): _distinct(known, key) for key, label in _DATA.items()}
     return {name: _cells.text(group.dataset, group.suite), **facts}
 
 
 def _classes(record: Record) -> dict[str, str]:
-    """By number, since a name may have commas of its own."""
-    names = record.run.get("classes") or ()
-    listed = ", ".join(f"{index} = {name}" for index, name in enumerate(names))
+    """By number, since a name may have commas of its own; in masks 0 is the background."""
+    names, first = record.run.get("classes") or (), int(record.run.get("task") == "segment")
+    listed = ", ".join(f"{index} = {name}" for index, name in enumerate(names, start=first))
     return {"classes": listed} if listed else {}
+
+
+def _data_of(record: Record) -> dict[str, str]:
+    """As much of a fingerprint as tells one from another, on a line."""
+    found = record.run.get("data")
+    return {"data": str(found)[:32]} if found else {}
 
 
 def _environment(view: View) -> list[Line]:

@@ -3,6 +3,7 @@
 from harness.record import Measurement, Where
 from harness.report._pivot import cohorts
 from harness.report._view import Group, View
+from harness.volumes import SIZE
 
 _LEAD = (
     "The same numbers for parts of the test set. A part that is too small is shown as undefined, "
@@ -24,4 +25,9 @@ def _wanted(row: Measurement) -> bool:
 
 
 def _name(where: Where) -> str:
-    return ", ".join(f"{key.removeprefix('group.')}: {value}" for key, value in where.items())
+    return ", ".join(f"{_column(key)}: {value}" for key, value in where.items())
+
+
+def _column(key: str) -> str:
+    name = key.removeprefix("group.")
+    return f"{name} (ml)" if name == SIZE else name

@@ -8,7 +8,8 @@ from harness.report._view import Group, View
 from harness.rules import LATENCY_METRICS
 
 _LEAD = (
-    "Time of one call, after warming up, on the machine under Conditions. "
+    "Time of one call, after warming up, on the machine under Conditions. Of masks a call is of a "
+    "window, a slice or a box: times the windows a case, it is the time of a case. "
     "A percentile that too few calls were timed for is refused."
 )
 

@@ -29,6 +29,7 @@ def section(view: View) -> str:
 
 def _dataset(view: View, group: Group) -> str:
     metrics = group.metrics(lambda row: quality(row) and not row.where)
+    windows = group.metrics(lambda row: row.metric == "windows_per_case")
     sizes = group.metrics(lambda row: row.metric in ("parameters_trainable", "size_bytes"))
     places = group.places(served_one_by_one)
     shown = [row.metric for row in metrics]
@@ -43,6 +44,7 @@ def _dataset(view: View, group: Group) -> str:
             **_scores(group, standing, accuracy),
             **{_cells.column(row): _size(standing, row.metric) for row in sizes},
             **{_column(w): _cells.measured(find(standing, "latency_p50", w)) for w in places},
+            **{_cells.column(row): _cells.measured(find(standing, row.metric)) for row in windows},
             **_scores(group, standing, [row for row in metrics if row not in (*first, *accuracy)]),
         }
         for standing in group.standings

@@ -65,6 +65,9 @@ def teach(job: Job) -> Lesson:
         return prepare(volumes, job.input, folder, key=key, report=said)
 
     train, val = ready("train"), ready("val")
+    for split, prepared in (("train", train), ("val", val)):
+        for fault in prepared.faults:
+            job.progress.unread(job.run.id, f"{split} case {fault.id}", fault.message)
     size = job.input.size or ()
     return Lesson(
         feed=Patches(train, size, job.train, seed=job.run.seed),

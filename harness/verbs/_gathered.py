@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from harness import ledger, pairs
 from harness.aggregate import of_runs
@@ -19,8 +20,14 @@ DEVICES = ("cpu", "cuda", EXTERNAL)
 
 Names = tuple[str, ...]
 """Of one Run, in the order of OPTIONS."""
-Gathered = tuple[list[Entry], dict[Place, Contest]]
-"""Records, and the pairs of models of each dataset and device."""
+
+
+class Gathered(NamedTuple):
+    """Records, pairs of models of each dataset and device, and Runs without a record anywhere."""
+
+    entries: list[Entry]
+    contests: dict[Place, Contest]
+    missing: tuple[Run, ...] = ()
 
 
 def accepted(suites: Sequence[str], baselines: Path, globs: Globs) -> Gathered:
@@ -36,10 +43,11 @@ def accepted(suites: Sequence[str], baselines: Path, globs: Globs) -> Gathered:
     partial = left & {_model(entry) for entry in kept}
     for place in {ledger.place_of(e.record) for e in kept if _model(e) in partial}:
         contests.pop(place, None)
-    return [
+    whole = [
         dataclasses.replace(entry, means=()) if _model(entry) in partial else entry
         for entry in kept
-    ], contests
+    ]
+    return Gathered(whole, contests)
 
 
 def measured(suites: Sequence[str], root: Path | None, place: Path, globs: Globs) -> Gathered:
@@ -51,9 +59,12 @@ def measured(suites: Sequence[str], root: Path | None, place: Path, globs: Globs
     chosen = _selected([_of_run(run) for scope in scopes for run in scope.runs], globs)
     entries: list[Entry] = []
     contests: dict[Place, Contest] = {}
+    missing: list[Run] = []
     for scope in scopes:
         runs = [run for run in scope.runs if _of_run(run) in chosen]
         records = {run: record for run in runs if (record := scope.record(run)) is not None}
+        known = {_of_run(run)[:3] for run in records}
+        missing += [r for r in runs if _of_run(r)[:3] not in known and r.device == "cpu"]
         found = {run: (record, scope.folder(run)) for run, record in records.items()}
         means = of_runs(found, scope.suite.metrics)
         first, interval = scope.suite.metrics[0], scope.suite.policy.interval
@@ -62,7 +73,7 @@ def measured(suites: Sequence[str], root: Path | None, place: Path, globs: Globs
             Entry(record=record, scores=None, history=history(at), means=means.get(run, ()))
             for run, (record, at) in found.items()
         ]
-    return entries, contests
+    return Gathered(entries, contests, tuple(missing))
 
 
 def _selected(names: Sequence[Names], globs: Globs) -> set[Names]:

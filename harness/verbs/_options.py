@@ -13,7 +13,7 @@ Devices = Annotated[
     list[str] | None, typer.Option("--device", help="auto, cpu, cuda; external: not run, plan.")
 ]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="train.epochs=3; wins over all.")]
-Smoke = Annotated[bool, typer.Option("--smoke", help="1 epoch and 64 cases, kept apart.")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="1 epoch, 64 cases or 4 volumes.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Redo all.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Where data is. Or HARNESS_DATA.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Where records are read.")]

@@ -6,6 +6,7 @@ from pathlib import Path
 from harness import disk, reading
 from harness.errors import HarnessError
 from harness.overview import overviews
+from harness.plan import Run
 from harness.published import beside, published
 from harness.report import Board, Recipe, pages, read_recipe, render
 from harness.standings import standings
@@ -42,7 +43,7 @@ def report(
     if form and asked:
         raise HarnessError(f"--to {to} must go without --pictures and --video: it writes no page")
     recipe = read_recipe(reading.find("reports", name))
-    entries, contests = _found(recipe, root, place, baselines, globs)
+    entries, contests, missing = _found(recipe, root, place, baselines, globs)
     if form:
         return exported(form, out / f"{recipe.name}-{to}", entries, root, place)
     address = f"{recipe.name}-pictures"
@@ -63,8 +64,12 @@ def report(
     for path, page in written.items():
         disk.write(path, page)
     return Answer(
-        text="\n".join([_told(list(written), out), *cases.without]),
-        data={"pages": [str(path) for path in written], "without_pictures": [*cases.without]},
+        text="\n".join([_told(list(written), out), *map(_lacking, missing), *cases.without]),
+        data={
+            "pages": [str(path) for path in written],
+            "without_record": [run.id for run in missing],
+            "without_pictures": [*cases.without],
+        },
     )
 
 
@@ -72,19 +77,24 @@ def _found(
     recipe: Recipe, root: Path | None, place: Path, baselines: Path, globs: Globs
 ) -> _gathered.Gathered:
     """What the recipe is of. Raises HarnessError where there is nothing."""
-    entries, contests = (
+    found = (
         _gathered.accepted(recipe.suites, baselines, globs)
         if recipe.source == "baselines"
         else _gathered.measured(recipe.suites, root, place, globs)
     )
-    if not entries:
+    if not found.entries:
         where = baselines if recipe.source == "baselines" else place
         verb = "accept" if recipe.source == "baselines" else "run"
         raise HarnessError(
             f"a report must have records, got none of {', '.join(recipe.suites)} in {where}; "
             f"harness {verb} {recipe.suites[0]}"
         )
-    return entries, contests
+    return found
+
+
+def _lacking(run: Run) -> str:
+    """In a line, that a Run is not on the pages, and why."""
+    return f"without {run.id}: it has no record by this suite and code; harness run {run.suite}"
 
 
 def _gallery(recipe: Recipe, board: Board, cases: Pictured) -> str:
