@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/preparing.py [--volumes 20 200] [--rounds 5]
 
 `memory`: the peak resident set of a process that prepares so many volumes, then goes through one
-epoch of all their slices, with one thread of torch; a volume is its int16 image and its mask, 24 MiB.
-Every batch is read, and one in TRAINED is trained on, lest 200 volumes take hours.
+epoch of all their slices, with one thread of torch; a volume is its int16 image and its mask, or
+24 MiB. Every batch is read, and one in TRAINED is trained on, lest 200 volumes take hours.
 `time`: preparing the fewer volumes against MONAI's `PersistentDataset`, the read function of the
 phantom being the first transform of both. "windowed" keeps what its users do, the image in float32
 with its window applied; "raw" keeps int16 as we do, and leaves the window to every epoch.

@@ -12,9 +12,7 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
 from harness.cases import Cases
-from harness.predictions import Predictions
 from harness.record import Measurement
-from harness.reliability import bins_of, reliability
 from harness.score import Metrics, Question, answers, ask, row_of, score, too_few
 from harness.segmented import Segmented
 from harness.suite import Policy
