@@ -31,6 +31,7 @@ FORMAT = 2
 CHUNK = 2**20
 """Bytes of a chunk of blocks before it is compressed, at most, but at least one slice."""
 FACTS = "facts.json"
+PIECE = 1024
 
 Report = Callable[[int, int], None]
 
@@ -100,9 +101,20 @@ def _gridded(volumes: Volumes, name: str, input: Input) -> _Ready:
         raise HarnessError(f"case {name} must have a mask to be trained on, got none; add its file")
     shape = grids.shape_of(case.mask.shape, case.spacing, input)
     raw = grids.resampled(case.image, shape)
-    mask = np.ascontiguousarray(np.moveaxis(grids.nearest(case.mask, shape), -1, 0))
+    mask = _slices_first(grids.nearest(case.mask, shape))
     facts = Facts.of(raw, mask, len(volumes.classes), input, seed=int(_digest(name), 16))
-    return _Ready(image=np.ascontiguousarray(np.moveaxis(raw, -1, 0)), mask=mask, facts=facts)
+    return _Ready(image=_slices_first(raw), mask=mask, facts=facts)
+
+
+def _slices_first(array: NDArray[Any]) -> NDArray[Any]:
+    """(..., z) -> (z, ...) as a block of memory, copied in pieces that stay in the cache."""
+    if not array.flags.c_contiguous:
+        return np.ascontiguousarray(np.moveaxis(array, -1, 0))
+    rows = array.reshape(-1, array.shape[-1])
+    copy = np.empty(rows.shape[::-1], array.dtype)
+    for start in range(0, len(rows), PIECE):
+        copy[:, start : start + PIECE] = rows[start : start + PIECE].T
+    return copy.reshape(array.shape[-1], *array.shape[:-1])
 
 
 def _make(volumes: Volumes, name: str, input: Input, path: Path) -> list[Fault]:
