@@ -32,6 +32,7 @@ CHUNK = 2**20
 """Bytes of a chunk of blocks before it is compressed, at most, but at least one slice."""
 FACTS = "facts.json"
 PIECE = 1024
+HANDLES = 8
 
 Report = Callable[[int, int], None]
 
@@ -60,10 +61,11 @@ def prepare(volumes: Volumes, input: Input, folder: Path, *, key: str, report: R
     lost = {fault.id for fault in faults}
     ready = {name: path for name, path in paths.items() if name not in lost}
     _demand(ready, faults)
+    opener = _opener()
     return Prepared(
         ids=tuple(ready),
         facts=tuple(_known(path, input) for path in ready.values()),
-        arrays=tuple(_by_thread(path) for path in ready.values()),
+        arrays=tuple(functools.partial(opener, path) for path in ready.values()),
         faults=tuple(faults),
     )
 
@@ -141,6 +143,7 @@ def _write(path: Path, ready: _Ready, name: str) -> None:
     import blosc2
 
     path.mkdir(parents=True)
+    how = {"codec": blosc2.Codec.LZ4, "filters": [blosc2.Filter.BITSHUFFLE], "nthreads": 1}
     for what, values in (("image", ready.image), ("mask", ready.mask)):
         many = min(max(1, CHUNK // values[0].nbytes), len(values))
         blosc2.asarray(
@@ -149,12 +152,7 @@ def _write(path: Path, ready: _Ready, name: str) -> None:
             mode="w",
             chunks=(many, *values.shape[1:]),
             blocks=(1, *values.shape[1:]),
-            cparams={
-                "codec": blosc2.Codec.LZ4,
-                "clevel": 5,
-                "filters": [blosc2.Filter.BITSHUFFLE],
-                "nthreads": 1,
-            },
+            cparams=how,
         )
     about = json.dumps({"id": name, **ready.facts.told()})
     (path / FACTS).write_text(about, encoding="utf-8")
@@ -168,23 +166,28 @@ def _both(ready: _Ready) -> tuple[Any, Any]:
     return ready.image, ready.mask
 
 
-def _by_thread(path: Path) -> Callable[[], tuple[Any, Any]]:
-    """Opens both arrays of a case, once in each thread: one handle is not for two at a time."""
+def _opener() -> Callable[[Path], tuple[Any, Any]]:
+    """Opens both arrays of a case; each thread keeps its last few.
+
+    A handle is not for two threads at a time, and holds buffers of the size of a few slices.
+    """
     opened = threading.local()
 
-    def arrays() -> tuple[Any, Any]:
-        if not hasattr(opened, "both"):
-            opened.both = _open(path / "image.b2nd"), _open(path / "mask.b2nd")
-        both: tuple[Any, Any] = opened.both
+    def arrays(path: Path) -> tuple[Any, Any]:
+        if not hasattr(opened, "last"):
+            opened.last = functools.lru_cache(HANDLES)(_open)
+        both: tuple[Any, Any] = opened.last(path)
         return both
 
     return arrays
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> tuple[Any, Any]:
     import blosc2
 
-    return blosc2.open(str(path), mode="r", dparams={"nthreads": 1})
+    names = (str(path / "image.b2nd"), str(path / "mask.b2nd"))
+    image, mask = (blosc2.open(name, mode="r", dparams={"nthreads": 1}) for name in names)
+    return image, mask
 
 
 def _digest(*parts: Any) -> str:
