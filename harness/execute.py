@@ -160,7 +160,7 @@ def _described(job: Job) -> dict[str, Any]:
         "kind": job.val.kind,
         "policy": job.suite.policy.measured,
         **({"split": as_json(job.dataset.split)} if job.dataset.split else {}),
-        **({"train_subjects": dose} if (dose := job.dataset.train_subjects) else {}),
+        **({"train_subjects": taught} if (taught := job.taught) else {}),
     }
 
 

@@ -13,7 +13,7 @@ from harness.environment import environment
 from harness.errors import HarnessError
 from harness.plan import Run
 from harness.progress import Progress
-from harness.splits import WHOLE, dose, part
+from harness.splits import WHOLE, dose, part, subjects
 from harness.suite import Dataset, Input, Model, Suite, Train
 
 SMOKE_CASES, SMOKE_VOLUMES = 64, 4
@@ -61,6 +61,12 @@ class Job:
         return self.suite.input(self.run.dataset, self.run.model)
 
     @property
+    def taught(self) -> int | None:
+        """How many subjects are trained on: as declared, else of masks as many as there are."""
+        masks = self.segments and not self.model.onnx
+        return subjects(self.cases("train")) if masks else self.dataset.train_subjects
+
+    @property
     def segments(self) -> bool:
         """Is it masks that are asked for?"""
         return self.suite.task == "segment"
@@ -84,10 +90,8 @@ class Job:
         Of masks, one for a single class with losses that know nothing of the background.
         """
         if self.segments:
-            alone = len(self.val.classes) == 1 and self.train.loss not in (
-                "cross_entropy",
-                "dice_ce",
-            )
+            background = self.train.loss in ("cross_entropy", "dice_ce")
+            alone = len(self.val.classes) == 1 and not background
             if self.train.loss == "bce" and not alone:
                 raise HarnessError(
                     f"train.loss bce must have one class of masks, got {len(self.val.classes)}; "

@@ -58,6 +58,11 @@ def dose(samples: Data, subjects: int, seed: int) -> Data:
     return samples.at(np.flatnonzero(np.isin(units, drawn)))
 
 
+def subjects(samples: Data) -> int:
+    """How many there are; of cases that nobody is named for, each is one."""
+    return len(np.unique(samples.ids if samples.subjects is None else samples.subjects))
+
+
 def _listed(samples: Data, units: NDArray[np.int64], file: Path, name: str) -> NDArray[np.int64]:
     """The places of the cases that a file names for a part."""
     try:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from harness.record import Measurement, Record
+from harness.record import Measurement
 from harness.report import _cells, _numbers, _words
 from harness.report._axes import Axis
 from harness.report._blocks import MODEL, Cell, Column, Figure
@@ -67,17 +67,10 @@ def _dose(standing: Standing) -> Dose | None:
     """None where the subjects or the metric are not known."""
     measured = [record for record in standing.records if record.status != "failed"]
     row = find(standing, standing.metric)
-    subjects = _subjects(standing.metric, measured[0]) if measured else None
+    subjects: int | None = measured[0].run.get("train_subjects") if measured else None
     if row is None or row.value is None or subjects is None:
         return None
     return Dose(standing=standing, subjects=subjects, row=row)
-
-
-def _subjects(metric: str, record: Record) -> int | None:
-    """As the suite declares, else as many as the metric of the training cases is over."""
-    declared: int | None = record.run.get("train_subjects")
-    trained = record.find(metric, split="train")
-    return declared or (trained.n if trained else None)
 
 
 def _line(dose: Dose) -> Line:
