@@ -63,8 +63,8 @@ class Job:
     @property
     def taught(self) -> int | None:
         """How many subjects are trained on: as declared, else of masks as many as there are."""
-        masks = self.segments and not self.model.onnx
-        return subjects(self.cases("train")) if masks else self.dataset.train_subjects
+        counted = self.segments and not self.model.onnx
+        return subjects(self.cases("train")) if counted else self.dataset.train_subjects
 
     @property
     def segments(self) -> bool:
@@ -89,16 +89,16 @@ class Job:
 
         Of masks, one for a single class with losses that know nothing of the background.
         """
+        classes = len(self.val.classes)
         if self.segments:
-            background = self.train.loss in ("cross_entropy", "dice_ce")
-            alone = len(self.val.classes) == 1 and not background
+            alone = classes == 1 and self.train.loss not in ("cross_entropy", "dice_ce")
             if self.train.loss == "bce" and not alone:
                 raise HarnessError(
-                    f"train.loss bce must have one class of masks, got {len(self.val.classes)}; "
+                    f"train.loss bce must have one class of masks, got {classes}; "
                     "cross_entropy or dice_ce"
                 )
-            return 1 if alone else len(self.val.classes) + 1
-        classes, multilabel = len(self.val.classes), self.val.kind == "multilabel"
+            return 1 if alone else classes + 1
+        multilabel = self.val.kind == "multilabel"
         if multilabel and self.train.loss != "bce":
             raise HarnessError(f"train.loss must be bce for several labels, got {self.train.loss}")
         if self.train.loss != "bce" or multilabel:
