@@ -93,10 +93,8 @@ class Job:
         if self.segments:
             alone = classes == 1 and self.train.loss not in ("cross_entropy", "dice_ce")
             if self.train.loss == "bce" and not alone:
-                raise HarnessError(
-                    f"train.loss bce must have one class of masks, got {classes}; "
-                    "cross_entropy or dice_ce"
-                )
+                said = f"train.loss bce must have one class of masks, got {classes}; dice_ce"
+                raise HarnessError(said)
             return 1 if alone else classes + 1
         multilabel = self.val.kind == "multilabel"
         if multilabel and self.train.loss != "bce":
