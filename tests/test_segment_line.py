@@ -189,6 +189,9 @@ def check(folder: Path, found: Record, cases: dict[str, list[Case]], *, flat: bo
         part, wanted = each.where.get("split", "test"), each.where.get("class")
         if each.where.keys() - {"split", "class"} or part not in cases or each.kind != "value":
             continue
+        if each.metric == "windows_per_case":
+            assert each.value == (cases["test"][0].image.shape[-1] if flat else 1)
+            continue
         if each.over is None or each.metric.startswith("parity"):
             continue
         which = [wanted] if wanted else classes
