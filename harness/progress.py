@@ -53,6 +53,10 @@ class Progress:
         """How many cases of a split are ready for training."""
         self._now(f"{run}  {done} of {total} {split} cases prepared", always=done == total)
 
+    def read(self, dataset: str, split: str, done: int, total: int) -> None:
+        """How many cases of a split an audit has looked at."""
+        self._now(f"{dataset}  {done} of {total} {split} cases read", always=done == total)
+
     def unread(self, run: str, case: str, why: str) -> None:
         """That a case is left out, before the training begins without it."""
         if not self.quiet:

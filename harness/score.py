@@ -78,8 +78,21 @@ class Question:
 
 
 def ask(metrics: Iterable[MetricSpec], cohort: Cases, where: Where) -> list[Question]:
-    asked = [Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
+    """Of the metrics that are for such cases, and what always stands beside them."""
+    wanted = _with_those_beside(metrics)
+    asked = [Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in wanted]
     return [question for question in asked if cohort.of_kind in contracts.kinds(question.metric)]
+
+
+def _with_those_beside(metrics: Iterable[MetricSpec]) -> list[MetricSpec]:
+    """Each of `BESIDE` after its metric, with the same arguments, where it is not asked for."""
+    asked = list(metrics)
+    names, wanted = {spec.name for spec in asked}, []
+    for spec in asked:
+        beside = getattr(shelf.load("metrics", spec.name), "BESIDE", ())
+        more = [MetricSpec(name=name, args=spec.args) for name in beside if name not in names]
+        wanted += [spec, *more]
+    return wanted
 
 
 def _ask_by_class(metrics: Metrics, cohort: Cases) -> Iterator[Question]:

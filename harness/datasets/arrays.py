@@ -30,7 +30,7 @@ def fingerprint(
     path = _place(root, file)
     digest = hashlib.sha256(_images.content(path))
     digest.update(json.dumps({"image": image, **args}, sort_keys=True, default=list).encode())
-    if path.suffix == ".csv":
+    if path.suffix == ".csv" and image:
         for name in read_csv(path).take(image):
             digest.update(_images.content(path.parent / name))
     return digest.hexdigest()
@@ -58,7 +58,7 @@ def load(
     * `image`: in an `.npz` the images, `layout` HW, HWC, CHW, DHW or CDHW after the case axis; by
       default HW, DHW or CDHW by the number of axes, and HWC where the last of three has size 3. In
       a `.csv` the name of a file beside it, a PNG, JPEG or TIFF of one frame or an `.npy` of such
-      a layout, all of one size.
+      a layout, all of one size. With "" there are none, for `harness audit` and `score` alone.
     * `label`: the name or number of a class; of kind multilabel the names between `|`, or 0 and 1
       in an `.npz` (n, labels).
     * `subject` and `groups`: whom a case is of, and what else is known; "" where it is not. A case
@@ -80,7 +80,9 @@ def load(
     subjects = columns.take(subject) if subject else None
     chosen = _chosen(columns, split, official, subjects)
     names, targets = columns.targets(label, classes, _kind(kind))
-    if path.suffix == ".csv":
+    if not image:
+        pixels = np.empty((len(chosen), 1, 0, 0), dtype=np.uint8)
+    elif path.suffix == ".csv":
         pixels = _images.read([path.parent / name for name in columns.take(image)[chosen]], layout)
     else:
         pixels = _images.arranged(columns.array(image), layout, path)[chosen]

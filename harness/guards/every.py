@@ -33,7 +33,7 @@ EXPLAINS = {
     "not-probabilities": {"shifted-prevalence"},
 }
 """Where the first is said, the others would say it again."""
-OF_A_FOLD = ("batch-dependence",)
+OF_A_FOLD = ("batch-dependence", "not-calibrated")
 """Doubts about one checkpoint, which the joined cases of several cannot show."""
 
 

@@ -116,7 +116,8 @@ class Figure:
 class Page:
     """All of a page: contents as (anchor, title), a body that is in format, words explained.
 
-    `back` is the address and title of the page that leads here.
+    `back` is the address and title of the page that leads here; `beside` those of more pages of
+    the same, in formats with links.
     """
 
     title: str
@@ -126,6 +127,7 @@ class Page:
     words: Sequence[tuple[str, str]]
     closing: str
     back: tuple[str, str] | None = None
+    beside: Sequence[tuple[str, str]] = ()
 
 
 class Format(Protocol):

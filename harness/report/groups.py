@@ -21,7 +21,8 @@ def _dataset(view: View, group: Group) -> str:
 
 
 def _wanted(row: Measurement) -> bool:
-    return bool(row.where) and all(key.startswith("group.") for key in row.where)
+    """Pairs of groups have their place in the section on fairness."""
+    return len(row.where) == 1 and all(key.startswith("group.") for key in row.where)
 
 
 def _name(where: Where) -> str:
