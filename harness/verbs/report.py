@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from harness import disk, reading
 from harness.errors import HarnessError
@@ -42,10 +43,7 @@ def report(
     Raises HarnessError where a glob matches none, or nothing is left.
     """
     asked = pictures or video
-    form = writer(to) if to is not None else None
-    if form and (asked or seismometer):
-        flags = "--pictures and --video" if asked else "--seismometer"
-        raise HarnessError(f"--to {to} must go without {flags}: it writes no page")
+    form = None if to is None else _alone(to, asked, seismometer)
     recipe = read_recipe(reading.find("reports", name))
     entries, contests, missing = _found(recipe, root, place, baselines, globs)
     if form:
@@ -69,18 +67,25 @@ def report(
         written[out / f"{address}.html"] = _gallery(recipe, board, cases)
     for path, page in written.items():
         disk.write(path, page)
-    return Answer(
-        text="\n".join(
-            [_told(list(written), out), *map(_lacking, missing), *cases.without, *audits.told]
-        ),
-        data={
-            "pages": [str(path) for path in written],
-            "without_record": [run.id for run in missing],
-            "without_pictures": [*cases.without],
-            **({"seismometer": audits.data} if seismometer else {}),
-        },
-        code=2 if audits.failed else 0,
-    )
+    said = [_told([*written], out), *map(_lacking, missing), *cases.without]
+    data: dict[str, Any] = {
+        "pages": [str(path) for path in written],
+        "without_record": [run.id for run in missing],
+        "without_pictures": [*cases.without],
+    }
+    if seismometer:
+        data["seismometer"] = audits.data
+    code = 2 if audits.failed else 0
+    return Answer(text="\n".join([*said, *audits.told]), data=data, code=code)
+
+
+def _alone(to: str, asked: bool, seismometer: Path | None) -> Any:
+    """The module of a format. Raises HarnessError where something is asked for beside it."""
+    form = writer(to)
+    if asked or seismometer:
+        flags = "--pictures and --video" if asked else "--seismometer"
+        raise HarnessError(f"--to {to} must go without {flags}: it writes no page")
+    return form
 
 
 def _found(
