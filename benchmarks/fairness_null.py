@@ -1,6 +1,6 @@
 """How often groups that are drawn alike are told apart, and how often a planted gap is found.
 
-    OMP_NUM_THREADS=1 python benchmarks/fairness_null.py [SEEDS]
+    OMP_NUM_THREADS=1 python benchmarks/fairness_null.py [SEEDS [FIRST]]
 
 Each seed draws a test set, gives every subject a sex (2) and an age band (4, of 30, 40, 20 and
 10 %) that have nothing to do with it, and asks for the fairness rows of a record: of the groups and
@@ -95,10 +95,10 @@ def claims(found: Sequence[Measurement]) -> bool:
     return any(row.p is not None and row.p < LEVEL for row in found)
 
 
-def null(seeds: int) -> Iterator[str]:
+def null(seeds: Sequence[int]) -> Iterator[str]:
     """A line a setting."""
     for name, drawn, subjects, metrics in SETTINGS:
-        found = [rows(drawn, subjects, metrics, seed) for seed in range(seeds)]
+        found = [rows(drawn, subjects, metrics, seed) for seed in seeds]
         without = [any(r.ci and not r.ci[0] <= 0 <= r.ci[1] for r in each) for each in found]
         claimed, tests = np.mean(list(map(claims, found))), np.mean(list(map(len, found)))
         asked = ", ".join(f"`{metric}`" for metric in metrics)
@@ -106,13 +106,13 @@ def null(seeds: int) -> Iterator[str]:
         yield " | ".join(map(str, (*cells, f"{100 * np.mean(without):.0f}")))
 
 
-def planted(seeds: int) -> Iterator[str]:
+def planted(seeds: Sequence[int]) -> Iterator[str]:
     """A line a gap: how often sex F is told from the rest by its sensitivity."""
     where = {"group.sex": "F", "against": "rest"}
     for subjects, gap in PLANTED:
         found = [
             row
-            for seed in range(seeds)
+            for seed in seeds
             for row in rows(classified(1, gap), subjects, SETTINGS[0][3], seed)
             if row.metric == "sensitivity" and row.where == where
         ]
@@ -125,14 +125,15 @@ def planted(seeds: int) -> Iterator[str]:
 
 def main() -> None:
     """Both tables."""
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    number, first = (*map(int, sys.argv[1:]), *(1_000, 0)[len(sys.argv) - 1 :])
+    seeds = range(first, first + number)
     print("| test cases | subjects | metrics | rows with p | a gap is claimed, % of seeds ", end="")
     print("| an interval without 0, % |\n|---|---:|---|---:|---:|---:|")
     for line in null(seeds):
         print(f"| {line} |", flush=True)
     print("\n| subjects | sensitivity of F minus the rest | interval below 0, % | claimed, % |")
     print("|---:|---:|---:|---:|")
-    for line in planted(max(seeds // 10, 1)):
+    for line in planted(seeds[: max(number // 10, 1)]):
         print(f"| {line} |", flush=True)
 
 

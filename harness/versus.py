@@ -25,7 +25,7 @@ SIZED = ("ece", "ece_top_label", "brier_reliability", "brier_resolution")
 CENTRING, DRAWS = 199, 9_999
 LEVEL = 0.05
 """The chance that anything is called a gap where there is none, in all of one record."""
-FEW, MANY = 10, 2_000
+FEW, MANY = 50, 2_000
 """Units of a class that an interval is not left alone with, and units that it is right for."""
 NO_REST = "there is no rest: all cases are of this group"
 
