@@ -53,9 +53,9 @@ class Progress:
         """How many cases of a split are ready for training."""
         self._now(f"{run}  {done} of {total} {split} cases prepared", always=done == total)
 
-    def read(self, dataset: str, split: str, done: int, total: int) -> None:
-        """How many cases of a split an audit has looked at."""
-        self._now(f"{dataset}  {done} of {total} {split} cases read", always=done == total)
+    def audited(self, dataset: str, what: str) -> None:
+        """What an audit looks at now."""
+        self._now(f"{dataset}  {what}")
 
     def unread(self, run: str, case: str, why: str) -> None:
         """That a case is left out, before the training begins without it."""
@@ -77,7 +77,7 @@ class Progress:
         if self.live is not None:
             self.live.stop()
 
-    def _now(self, text: str, always: bool) -> None:
+    def _now(self, text: str, always: bool = False) -> None:
         if self.quiet:
             return
         if self.live is not None:

@@ -26,7 +26,10 @@ from harness.predictions import Predictions
 from harness.record import read_record
 from harness.verbs import _ending
 
-VERBS = ("list", "plan", "run", "score", "check", "accept", "compare", "report", "doctor", "data")
+VERBS = (
+    *("list", "plan", "run", "score", "check", "accept", "compare", "audit"),
+    *("report", "doctor", "data"),
+)
 RECIPE = """
 title    = "What was found here"
 suites   = ["line"]

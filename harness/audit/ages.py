@@ -1,12 +1,12 @@
 """Ages that nobody has, and ages that are no plain numbers of years."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from harness.audit.collected import Collected, Texts
-from harness.audit.finding import Finding, count, some
+from harness.audit.finding import Finding, count
 from harness.audit.words import is_unknown, quoted, tally, words
 
 OLDEST = 122
@@ -32,6 +32,21 @@ def years(text: str) -> tuple[float, str] | None:
     if match is None or (unit and unit not in UNITS):
         return None
     return float(match[1]) / (UNITS[unit][1] if unit else 1.0), unit
+
+
+def plain(data: Collected) -> Mapping[str, Texts]:
+    """All columns, ages that have a unit as plain numbers of years."""
+    return {
+        name: _years(column) if "age" in words(name) else column
+        for name, column in data.columns.items()
+    }
+
+
+def _years(column: Texts) -> Texts:
+    read = [years(text) for text in column.tolist()]
+    if not any(each and each[1] for each in read):
+        return column
+    return np.array(["" if each is None else f"{each[0]:.4g}" for each in read])
 
 
 def _column(data: Collected, name: str, column: Texts) -> Iterator[Finding]:
@@ -75,8 +90,8 @@ def _units(data: Collected, name: str, unit: Texts) -> Finding:
     for letter, (what, _) in UNITS.items():
         rows = np.flatnonzero(unit == letter)
         if len(rows):
-            told = some([f"{data.columns[name][row]!r}, {data.ids[row]}" for row in rows], 3)
-            parts.append(f"{len(rows):,} in {what} ({told})")
+            told = quoted(data, name, rows if letter != "Y" else rows[:1])
+            parts.append(f"{len(rows):,} in {what}, as {told}")
     rare = np.flatnonzero((unit != "") & (unit != "Y"))
     shown = rare if len(rare) else np.flatnonzero(unit != "")
     bare = int(np.count_nonzero(unit == ""))

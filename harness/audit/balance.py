@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audit.ages import plain
 from harness.audit.collected import Array, Collected, Texts
 from harness.audit.finding import Finding, some
 from harness.audit.words import is_unknown
@@ -26,8 +27,9 @@ def balance(data: Collected) -> Iterator[Finding]:
     yield from _few(data)
     firsts = np.unique(_in_splits(data), return_index=True)[1]
     tables = {"the classes": _labels(data)}
-    tables |= {repr(name): binned(column) for name, column in data.columns.items()}
-    for name, column in data.columns.items():
+    columns = plain(data)
+    tables |= {repr(name): binned(column) for name, column in columns.items()}
+    for name, column in columns.items():
         yield _group(data, name, column)
     for what, values in tables.items():
         known = firsts[values[firsts] != ""]

@@ -17,8 +17,17 @@ from harness.audit.spectra import neighbours
 
 ALIKE = 0.94
 """Two images are one from this likeness on, which leaves out what all of a set have in common."""
+LOOK = 0.8
+"""As it is first estimated, for large images."""
 SAME = 0.94
 """And from this correlation of their pixels on."""
+
+WORDS = {
+    "duplicate": "one image bit by bit",
+    "near-duplicate": "one image re-encoded, flipped or moved, it seems",
+    "duplicate-mask": "one mask of two images",
+}
+"""What a pair is, by the code."""
 
 Pairs = Sequence[tuple[int, int, float]]
 """Two rows, and how their images correlate."""
@@ -31,16 +40,14 @@ def duplicates(data: Collected) -> Iterator[Finding]:
     shown = np.flatnonzero(~data.images.blank & data.images.finite)
     twins, firsts = _twins(data.images.digest, shown)
     alike = near(data, firsts)
-    yield from _told(data, twins, "duplicate", "there more than once, bit by bit")
-    yield from _told(
-        data, alike, "near-duplicate", "another one re-encoded, flipped or moved, as far as seen"
-    )
+    yield from _told(data, twins, "duplicate")
+    yield from _told(data, alike, "near-duplicate")
     yield from _contradictions(data, twins, alike)
     if data.masks is not None:
         drawn = np.flatnonzero(data.masks.ml.sum(axis=1) > 0)
         same = _twins(data.masks.digest, drawn)[0]
         apart = [each for each in same if data.images.digest[each[0]] != _digest(data, each[1])]
-        yield from _told(data, apart, "duplicate-mask", "the mask of another image too")
+        yield from _told(data, apart, "duplicate-mask")
 
 
 def _digest(data: Collected, row: int) -> str:
@@ -67,50 +74,44 @@ def near(data: Collected, rows: NDArray[np.int64]) -> Pairs:
     axes = tuple(range(1, small.ndim))
     seen = small.max(axis=axes) > small.min(axis=axes)
     rows, small = rows[seen], small[seen]
-    pairs = neighbours(small)
-    if not len(pairs):
-        return []
-    found = likeness(small, pairs, images.step)
-    sure = np.flatnonzero(found.value >= ALIKE)
-    kept = []
-    for k in sure[np.argsort(-found.value[sure], kind="stable")].tolist():
-        a, b = pairs[k].tolist()
-        r = correlation(small[a], small[b], found.moves[int(found.move[k])])
-        if r >= SAME:
-            kept.append((int(rows[a]), int(rows[b]), r))
-    return kept
+    pairs, found = neighbours(small), np.empty(0)
+    for least, exact in ((LOOK, False), (ALIKE, True)):
+        if not len(pairs):
+            return []
+        asked = likeness(small, pairs, images.step, exact=exact)
+        r = np.zeros(len(pairs))
+        for k in np.flatnonzero(asked.value >= least):
+            a, b = pairs[k]
+            r[k] = correlation(small[a], small[b], asked.moves[int(asked.move[k])])
+        order = np.argsort(-asked.value, kind="stable")
+        order = order[r[order] >= SAME]
+        pairs, found = pairs[order], r[order]
+    first, second = rows[pairs].T.tolist()
+    return list(zip(first, second, found.tolist(), strict=True))
 
 
-def _told(data: Collected, pairs: Pairs, code: str, what: str) -> Iterator[Finding]:
-    """Those of two splits as a leak, those of one as a warning."""
+def _told(data: Collected, pairs: Pairs, code: str) -> Iterator[Finding]:
+    """Those of two splits as a leak, but for masks, and those of one as a warning."""
+    what, leaks = WORDS[code], code != "duplicate-mask"
     across = [pair for pair in pairs if data.split[pair[0]] != data.split[pair[1]]]
     within = [pair for pair in pairs if data.split[pair[0]] == data.split[pair[1]]]
-    mask = code == "duplicate-mask"
     if across:
+        todo = "keep each in one split, or once" if leaks else "look at them"
         yield Finding(
-            severity="warning" if mask else "leak",
-            code=code if mask else f"leak-{code}",
-            message=f"{_many(across, mask)} of two splits {_verb(across)} {what}: "
-            f"{_listed(data, across)}; "
-            + ("look at them" if mask else "keep each in one split, or once"),
+            severity="leak" if leaks else "warning",
+            code=f"leak-{code}" if leaks else code,
+            message=f"{count(len(across), 'pair')} across splits, {what}: "
+            f"{_listed(data, across)}; {todo}",
             **_cases(data, across),
         )
     if within:
         yield Finding(
             severity="warning",
             code=code,
-            message=f"{_many(within, mask)} of one split {_verb(within)} {what}: "
-            f"{_listed(data, within)}{_of_one(data, within)}; they count twice",
+            message=f"{count(len(within), 'pair')} within a split, {what}{_of_one(data, within)}: "
+            f"{_listed(data, within)}; each counts twice",
             **_cases(data, within),
         )
-
-
-def _many(pairs: Pairs, mask: bool) -> str:
-    return count(len(pairs), "mask" if mask else "image")
-
-
-def _verb(pairs: Pairs) -> str:
-    return "is" if len(pairs) == 1 else "are"
 
 
 def _listed(data: Collected, pairs: Pairs) -> str:
@@ -137,12 +138,13 @@ def _contradictions(data: Collected, twins: Pairs, alike: Pairs) -> Iterator[Fin
         return
     for pairs, code, what in (
         (twins, "contradiction", "one image"),
-        (alike, "near-contradiction", "what seems one image"),
+        (alike, "near-contradiction", "what seems to be one image"),
     ):
         apart = [pair for pair in pairs if data.label(pair[0]) != data.label(pair[1])]
         if apart:
             told = [
-                f"{data.ids[a]} {data.label(a)}, {data.ids[b]} {data.label(b)}" for a, b, _ in apart
+                f"{data.ids[a]} {data.label(a)!r} = {data.ids[b]} {data.label(b)!r}"
+                for a, b, _ in apart
             ]
             yield Finding(
                 severity="fault" if pairs is twins else "warning",

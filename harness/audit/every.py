@@ -35,10 +35,8 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def audit(
-    dataset: Dataset, root: Path | None, heard: Heard, begun: Callable[[str], None]
-) -> Gathered:
-    """What was read of a dataset, and all findings, the worst first; `begun` is told each check.
+def audit(dataset: Dataset, root: Path | None, heard: Heard) -> Gathered:
+    """What was read of a dataset, and all findings, the worst first; `heard` is told what is done.
 
     Raises HarnessError for arguments that its reader does not take.
     """
@@ -46,6 +44,6 @@ def audit(
     findings = list(known.findings)
     if known.data is not None:
         for name, check in CHECKS.items():
-            begun(name)
+            heard(name)
             findings += check(known.data)
     return Gathered(data=known.data, findings=sorted_by_severity(findings))

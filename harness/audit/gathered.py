@@ -18,8 +18,8 @@ from harness.splits import PARTS, WHOLE, part
 from harness.suite import Dataset
 from harness.volumes import Volumes
 
-Heard = Callable[[str, int, int], None]
-"""Is told a split, how many of its cases were looked at, and of how many."""
+Heard = Callable[[str], None]
+"""Is told what is looked at now."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def _images(parts: list[Samples], dataset: Dataset, heard: Heard) -> Collected:
         each = parts.pop(0)
         if each.pixels.size:
             seen.append(looked_at(each.pixels))
-        heard(each.split, len(each), len(each))
+        heard(f"{len(each)} {each.split} cases read")
     return Collected(
         **about,
         targets=np.concatenate(targets),
@@ -154,7 +154,7 @@ def _volumes(
                 rows.append(row)
             except HarnessError as error:
                 faults.append(dataclasses.replace(unreadable(case, str(error)), cases=(str(case),)))
-            heard(each.split, row + 1, len(each))
+            heard(f"{row + 1} of {len(each)} {each.split} cases read")
         kept.append(each.at(np.array(rows, dtype=np.int64)))
     if not seen:
         return None, faults

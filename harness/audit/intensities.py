@@ -12,6 +12,8 @@ FENCE = 3.0
 """Interquartile ranges beyond the quartiles: Tukey's outer fence, "far out" (1977, section 2D)."""
 FEWEST = 20
 """Of fewer images no quartiles are taken."""
+MANY = 0.1
+"""Share of the cases that are far out, from which on they are no outliers: scales differ."""
 EQUAL = 0.01
 """Spacings that differ by a smaller share are one."""
 
@@ -43,7 +45,9 @@ def intensities(data: Collected) -> Iterator[Finding]:
     fine = images.finite & ~images.blank
     for what, values in (("mean", images.mean), ("standard deviation", images.spread)):
         rows = _far_out(scale(values), fine)
-        if len(rows):
+        if len(rows) > MANY * len(data):
+            yield _scales(what, data, rows, values)
+        elif len(rows):
             yield _outliers("intensity-outlier", f"a {what} of intensities", data, rows, values)
 
 
@@ -77,6 +81,18 @@ def _far_out(values: Array, among: NDArray[np.bool_], slack: float = 0.0) -> NDA
     low, high = np.quantile(values[among], [0.25, 0.75])
     reach = FENCE * (high - low) + slack
     return np.flatnonzero(among & ((values < low - reach) | (values > high + reach)))
+
+
+def _scales(what: str, data: Collected, rows: NDArray[np.int64], values: Array) -> Finding:
+    """Of images that were stored in several ways."""
+    return Finding(
+        severity="warning",
+        code="intensity-scale",
+        message=f"{len(rows):,} of {len(data):,} cases have a {what} of intensities on another "
+        f"scale (median {np.median(values):.4g}, all {values.min():.4g} to {values.max():.4g}): "
+        'no window fits all; input.intensity "zscore", or bring them to one scale',
+        cases=data.named(rows),
+    )
 
 
 def _outliers(

@@ -6,15 +6,17 @@ cases of the same source.
 
 import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audit.ages import plain
 from harness.audit.balance import binned
 from harness.audit.collected import Collected, Texts
 from harness.audit.finding import Finding
-from harness.statistics.delong import area
+from harness.statistics.delong import Area, area
+from harness.statistics.influence import Influence
 from harness.statistics.intervals import interval
 
 FOLDS = 5
@@ -41,7 +43,7 @@ def shortcuts(data: Collected) -> Iterator[Finding]:
     subjects and asked of the last fifth, in turns; the interval is DeLong's by subject, at a level
     that makes up for how many are tested.
     """
-    tests = {name: binned(column) for name, column in data.columns.items()}
+    tests = {name: binned(column) for name, column in plain(data).items()}
     if data.spacing is not None:
         tests["spacing"] = binned(np.array([str(row.round(2).tolist()) for row in data.spacing]))
     tests = {name: values for name, values in tests.items() if len(set(values.tolist())) > 1}
@@ -76,31 +78,53 @@ def _tells(
     """None where a side has too few subjects."""
     if min(len(np.unique(units[has == side])) for side in (True, False)) < FEWEST:
         return None
-    score = _asked(values, has, units)
-    rows = np.unique(units, return_inverse=True)[1]
-    found = area(has, score, rows)
-    ci = interval(found.value, found.influence, (0.0, 1.0), level=level, over="subject").ci
+    found = _asked(values, has, units)
+    ci = interval(*found, (0.0, 1.0), level=level, over="subject").ci
     return _Found(label=label, auc=found.value, ci=ci) if ci else None
 
 
-def _asked(values: Texts, has: NDArray[np.bool_], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n,): what models say that were fitted to other subjects."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold
+def _asked(values: Texts, has: NDArray[np.bool_], units: NDArray[np.int64]) -> Area:
+    """Of what models say that were fitted to other subjects: the mean area over folds.
 
-    kinds = np.unique(values)
-    given = (values[:, None] == kinds).astype(np.float64)
-    score = np.full(len(values), np.nan)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    for fitted, asked in folds.split(given, has, units):
-        if has[fitted].all() or not has[fitted].any():
-            score[asked] = has[fitted].mean()
-            continue
+    Answers of several models are not held against each other: where there are two values, say,
+    those of one value would seem to differ.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    given = (values[:, None] == np.unique(values)).astype(np.float64)
+    fold, parts = _folds(has, units), []
+    for k in range(FOLDS):
+        fitted, asked = fold != k, fold == k
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # A fit that is not quite done ranks as well.
             model = LogisticRegression().fit(given[fitted], has[fitted])
-        score[asked] = model.predict_proba(given[asked])[:, 1]
-    return score
+        score = model.predict_proba(given[asked])[:, 1].round(9)
+        codes = np.unique(units[asked], return_inverse=True)[1]
+        parts.append(area(has[asked], score, codes))
+    return Area(float(np.mean([part.value for part in parts])), _joined(parts))
+
+
+def _joined(parts: Sequence[Area]) -> Influence:
+    """Of the mean of areas that each are of other units."""
+    each = [part.influence for part in parts]
+    return Influence(
+        by_unit=np.concatenate([one.by_unit for one in each]) / len(parts),
+        df=sum(one.df for one in each),
+        fewest=sum(one.fewest for one in each),
+        method="DeLong",
+    )
+
+
+def _folds(has: NDArray[np.bool_], units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,): the fold of each case, those of a subject in one, the labels spread evenly."""
+    codes = np.unique(units, return_inverse=True)[1]
+    label = np.zeros(codes.max() + 1, dtype=bool)
+    np.logical_or.at(label, codes, has)
+    shuffled = np.random.default_rng(0).permutation(len(label))
+    ordered = shuffled[np.argsort(label[shuffled], kind="stable")]
+    place = np.empty(len(label), dtype=np.int64)
+    place[ordered] = np.arange(len(label)) % FOLDS
+    return np.asarray(place[codes])
 
 
 def _told(name: str, found: _Found, several: int, level: float) -> Finding:

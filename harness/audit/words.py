@@ -9,7 +9,7 @@ from harness.audit.collected import Collected
 from harness.audit.finding import some
 
 UNKNOWN = frozenset(
-    ("", "?", "-", "na", "n/a", "nan", "none", "null", "unknown", "unk", "missing", "not known")
+    ("", "?", "-", "na", "n/a", "nan", "null", "unknown", "unk", "missing", "not known")
 )
 """In small letters."""
 
@@ -32,4 +32,5 @@ def tally(n: int, column: str, one: str, several: str) -> str:
 
 def quoted(data: Collected, column: str, rows: NDArray[np.int64]) -> str:
     """The first values of these rows, each with its case."""
-    return some([f"{data.columns[column][row]!r} ({data.ids[row]})" for row in rows.tolist()])
+    texts = data.columns[column][rows].tolist()
+    return some([f"{text!r} ({id})" for text, id in zip(texts, data.named(rows), strict=True)])

@@ -80,12 +80,7 @@ def load(
     subjects = columns.take(subject) if subject else None
     chosen = _chosen(columns, split, official, subjects)
     names, targets = columns.targets(label, classes, _kind(kind))
-    if not image:
-        pixels = np.empty((len(chosen), 1, 0, 0), dtype=np.uint8)
-    elif path.suffix == ".csv":
-        pixels = _images.read([path.parent / name for name in columns.take(image)[chosen]], layout)
-    else:
-        pixels = _images.arranged(columns.array(image), layout, path)[chosen]
+    pixels = _pixels(columns, chosen, image, layout)
     return Samples(
         split=split,
         ids=np.char.add("case-", chosen.astype(str)),
@@ -97,6 +92,16 @@ def load(
         kind=_kind(kind),
         full_scale=white or _images.white(pixels),
     )
+
+
+def _pixels(columns: Columns, chosen: NDArray[np.int64], image: str, layout: str) -> NDArray[Any]:
+    """Of these rows; of no size where there are none."""
+    if not image:
+        return np.empty((len(chosen), 1, 0, 0), dtype=np.uint8)
+    if columns.path.suffix == ".csv":
+        names = columns.take(image)[chosen]
+        return _images.read([columns.path.parent / name for name in names], layout)
+    return _images.arranged(columns.array(image), layout, columns.path)[chosen]
 
 
 def _people(subjects: NDArray[Any] | None, chosen: NDArray[np.int64]) -> NDArray[Any] | None:

@@ -26,9 +26,8 @@ def audited(scope: Scope, *, quiet: bool) -> Answer:
     try:
         for name in dict.fromkeys(run.dataset for run in scope.runs):
             called = f"{suite.name}/{name}"
-            heard = functools.partial(progress.read, called)
-            begun = functools.partial(progress.step, called)
-            found = audit(suite.datasets[name], scope.root, heard, begun)
+            heard = functools.partial(progress.audited, called)
+            found = audit(suite.datasets[name], scope.root, heard)
             rows.append(_row(scope, name, found))
             texts.append(_text(called, found))
     finally:
