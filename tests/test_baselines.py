@@ -370,7 +370,7 @@ def test_runs_and_their_accepted_records_have_the_same_lines(
 ) -> None:
     places.accept(0, 2, 10)
     monkeypatch.setattr(_gathered, "open_scope", lambda *_: places.scope(0, 2, 10))
-    measured, _ = _gathered.measured(["tiny"], None, places.home / "runs", ALL)
+    measured, *_ = _gathered.measured(["tiny"], None, places.home / "runs", ALL)
     [line], [accepted] = standings(measured), standings(places.entries())
     assert line.rows == accepted.rows
     assert line.rows[1:] == expected(0, 2, 10)
