@@ -93,6 +93,18 @@ def stretched(found: Predictions) -> Predictions:
     return scored(found, (logits - logits.min()) / np.ptp(logits))
 
 
+def softmax(found: Predictions) -> Predictions:
+    """Of several labels a case, as if it could have but one."""
+    probability = found.probability / found.probability.sum(axis=1, keepdims=True)
+    decision = decide(probability, found.kind, 0.5)
+    return dataclasses.replace(found, probability=probability, decision=decision)
+
+
+def rounded(found: Predictions) -> Predictions:
+    """To whole tenths."""
+    return scored(found, found.probability[:, 1].round(1))
+
+
 def swapped(found: Predictions) -> Predictions:
     return scored(found, found.probability[:, 0], 0.7)
 
@@ -149,6 +161,13 @@ FAULTS = (
         plant=everywhere(stretched),
         worlds=AS_USUAL,
     ),
+    Fault(
+        code="not-probabilities",
+        name="softmax over 3 labels",
+        plant=everywhere(softmax),
+        worlds=tuple(World(n=n, classes=3, kind="multilabel") for n in SIZES),
+    ),
+    Fault(code="tied-scores", name="rounded to tenths", plant=everywhere(rounded), worlds=AS_USUAL),
     Fault(code="below-chance", name="classes swapped", plant=everywhere(swapped), worlds=AS_USUAL),
     Fault(
         code="shifted-prevalence",

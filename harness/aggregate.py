@@ -11,11 +11,13 @@ from harness import strict
 from harness.baselines import shipped
 from harness.cases import Cases
 from harness.errors import HarnessError
+from harness.fairness import fairness
 from harness.means import bearing
 from harness.plan import Run
+from harness.question import answers
 from harness.record import Measurement, Record
-from harness.score import Question, answers, on_test
-from harness.statistics.influence import Codes, Influence, mean
+from harness.score import on_test
+from harness.seeds import joined
 from harness.suite import MetricSpec, Policy
 
 _ROUNDING = 1e-6
@@ -25,7 +27,7 @@ _ROUNDING = 1e-6
 def seed_means(
     tables: Sequence[Cases], metrics: Sequence[MetricSpec], policy: Policy
 ) -> tuple[Measurement, ...]:
-    """The rows that `score` makes of the test cases, of the mean over seeds of each metric.
+    """The rows that `score` and `fairness` make of the test cases, of the mean over seeds.
 
     tables: the test predictions of one model, an entry a seed; a single one has its own rows.
     What a unit (a subject where known) does to each seed is averaged before it is squared, so that
@@ -38,10 +40,13 @@ def seed_means(
             "run all of them again"
         )
     asked = [on_test(metrics, table, policy) for table in tables]
-    return tuple(
-        _explained(row, len(tables))
+    rows = [
+        row
         for cohorts in zip(*asked, strict=True)
-        for row in answers(_joined([each for each, _ in cohorts]), policy, cohorts[0][1])
+        for row in answers(joined([each for each, _ in cohorts]), policy, cohorts[0][1])
+    ]
+    return tuple(
+        _explained(row, len(tables)) for row in (*rows, *fairness(tables, metrics, policy))
     )
 
 
@@ -59,6 +64,8 @@ def mean_rows(
     ]
     rows = seed_means(tables, shared, policy_of(records[0]))
     for row in rows:
+        if row.where.keys() & {"against", "gap"}:
+            continue  # made of rows that are checked here, and not a mean itself
         found = [record.find(row.metric, **row.where) for record in records]
         values = [one.value for one in found if one is not None]
         if len(values) == len(records) and not _is_mean(row.value, values):
@@ -104,38 +111,6 @@ def agree(records: Sequence[Record]) -> None:
                 f"the seeds of {_model(records)} must agree in {name} to have a mean, got"
                 " different ones; run and accept all of them again, or delete the old ones"
             )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Mean(Question):
-    """One question to all seeds: the mean of their answers, NaN where one of them is."""
-
-    seeds: tuple[Question, ...]
-
-    @property
-    def value(self) -> float:
-        """NaN where it is for a seed."""
-        return float(np.mean([seed.value for seed in self.seeds]))
-
-    def influence(self, units: Codes) -> Influence:
-        """Of the mean: what the seeds share is not averaged away."""
-        return mean([seed.influence(units) for seed in self.seeds])
-
-    @property
-    def need(self) -> str:
-        """Of the first seed that is undefined, and how many are."""
-        needs = [seed.need for seed in self.seeds if math.isnan(seed.value)]
-        return f"undefined for {len(needs)} of {len(self.seeds)} seeds: {needs[0]}"
-
-
-def _joined(questions: Sequence[Sequence[Question]]) -> Sequence[Question]:
-    """Questions seed by seed -> one of each to all seeds."""
-    if len(questions) == 1:
-        return questions[0]
-    return [
-        _Mean(first.spec, first.metric, first.cohort, first.where, (first, *others))
-        for first, *others in zip(*questions, strict=True)
-    ]
 
 
 def _explained(row: Measurement, seeds: int) -> Measurement:

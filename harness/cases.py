@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 SHIPPED = "onnx-fp32"
 """The variant that ships, and that every unqualified quality row is about."""
+UNCALIBRATED = "uncalibrated"
+"""The variant of val and test that would ship without its calibration."""
 ELSEWHERE = "test@"
 """Before the name of another dataset: the split of its test cases."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from harness.verbs import _data, _report
+from harness.verbs import _audit, _data, _report
 from harness.verbs import _options as of
 from harness.verbs._ending import Verbs, end
 from harness.verbs._frame import give, opened
@@ -180,6 +180,7 @@ def compare(
     give(found, as_json)
 
 
+app.command()(_audit.audit)
 app.command()(_report.report)
 app.add_typer(_data.app, name="data")
 

@@ -16,6 +16,7 @@ from harness.cases import Cases, Units
 from harness.contracts import influence, kinds
 from harness.differences import ROUNDING, Difference, alike
 from harness.errors import HarnessError
+from harness.record import DIRECTIONS
 from harness.statistics.influence import Codes, Influence, mean, minus
 from harness.statistics.intervals import FEWEST_UNITS
 from harness.statistics.permutation import permutation
@@ -99,6 +100,8 @@ def estimate(
     metric = shelf.load("metrics", spec.name)
     cohorts = [cohort(table, where or {}) for table in tables]
     first = cohorts[0]
+    if metric.BETTER not in DIRECTIONS:
+        return f"{spec.name} is not better where it is higher, nor where it is lower"
     if first.of_kind not in kinds(metric):
         return f"{spec.name} is for data of kind {' or '.join(kinds(metric))}, not {first.of_kind}"
     units = first.units(interval.over)

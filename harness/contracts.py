@@ -52,7 +52,8 @@ class Metric(Protocol):
     """`metrics/NAME.py`: a formula over weighted cases.
 
     Weights of one give the value; the multiplicities of a resample give its bootstrap replicate.
-    Optionally `KINDS`, the kinds of data it is for, where these are not all, and
+    Optionally `KINDS`, the kinds of data it is for, where these are not all; `BESIDE`, metrics of
+    the same arguments without which it must not stand, measured wherever it is; and
     `influence(predictions, units, **args) -> Influence`, where a formula is better than the
     jackknife.
     """
@@ -138,7 +139,8 @@ class Format(Protocol):
     Optionally `TASKS`, by default ("classify",); `datasets(path, suite) -> list[str]`, those that a
     file can be of, where it says so; `doubts(path, table, suite, root)`, warnings of a record; and
     `export(report, folder) -> Written`, which makes it one of `report --to`: it writes a
-    `formats._report.Report` into `folder`, made by it where it is not there.
+    `formats._report.Report` into `folder`, made by it where it is not there. One of a report alone,
+    which nobody scores, has `TASKS` ().
     """
 
     def sniff(self, path: Path) -> bool:

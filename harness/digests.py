@@ -13,7 +13,7 @@ from harness import builders, shelf
 from harness.disk import file_digest
 from harness.plan import Run, folds
 from harness.record import as_json
-from harness.suite import Input, Suite
+from harness.suite import Input, Model, Suite
 
 
 def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
@@ -26,7 +26,7 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
         each = [digests(suite, part, root) for part in parts]
         return {step: _digest([part[step] for part in each]) for step in each[0]}
     model = suite.models[run.model]
-    declared = {"model": as_json(dataclasses.replace(model, train={}, input=None))}
+    declared = {"model": as_json(dataclasses.replace(model, train={}, input=None, prior=()))}
     declared["files"] = _files(model.weights, model.onnx, *_named_weights(model.args))
     if model.onnx is None:
         training = suite.training(run.dataset, run.model)
@@ -39,7 +39,8 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     versions = _versions("torch", "ncps", *MAKERS[suite.task])
     fit = _digest(data, declared, trainer, run.device, versions)
     exporter, built = f"models._{model.build}_onnx", _versions("onnx", "onnxscript")
-    export = _digest(fit, suite.policy.threshold, _source(exporter, "export", "size"), built)
+    source = _source(exporter, "export", "size")
+    export = _digest(fit, suite.policy.threshold, source, built, *_calibrating(suite, model))
     runtime = _versions("onnxruntime-gpu", "onnxruntime")
     asked, askers = _asked(suite, run)
     elsewhere = [_data(suite, run, root, name) for name in suite.datasets[run.dataset].test_on]
@@ -53,6 +54,19 @@ def digests(suite: Suite, run: Run, root: Path | None) -> dict[str, str]:
     return {"data": data, **steps}
 
 
+def _calibrating(suite: Suite, model: Model) -> list[Any]:
+    """What bears on the calibration of the file that ships; nothing where none is asked for."""
+    policy = suite.policy
+    if not policy.recalibrates:
+        return []
+    prior = model.prior if policy.prior == "natural" else ()
+    source = _source(
+        *("calibrate", "priors", "calibrated_onnx", "calibrated_torch", "tasks._calibrated")
+    )
+    made = _versions("onnxruntime-gpu", "onnxruntime", "scikit-learn", "scipy", "torch")
+    return [policy.calibrate, policy.prior, prior, source, made]
+
+
 TRAINERS = {
     "classify": ("feed", "validation"),
     "segment": (
@@ -62,7 +76,10 @@ TRAINERS = {
 """Modules that say how a network of a task is taught, beside those of every task."""
 MAKERS: Mapping[str, tuple[str, ...]] = {"classify": (), "segment": ("monai", "scipy")}
 """Libraries that make numbers of a task, beside torch and the runtime; none that reads files."""
-ALWAYS = {"classify": ("majority_rate",), "segment": ("missed_cases", "false_alarm_cases")}
+ALWAYS = {
+    "classify": ("majority_rate", "balanced_accuracy", "mcc", "sensitivity", "specificity"),
+    "segment": ("missed_cases", "false_alarm_cases"),
+}
 """Metrics that no suite has to name."""
 
 
@@ -92,9 +109,11 @@ def prepared_digest(suite: Suite, run: Run, root: Path | None) -> str:
 def scoring(suite: Suite, predictions: str) -> str:
     """The digest of the score step, from that of the predictions that are scored."""
     named = (*ALWAYS[suite.task], *(metric.name for metric in suite.metrics))
-    metrics = [f"metrics.{name}" for name in named]
+    beside = [more for name in named for more in shelf.constant("metrics", name, "BESIDE") or ()]
+    metrics = [f"metrics.{name}" for name in (*named, *beside)]
     asked = [dataclasses.asdict(metric) for metric in suite.metrics]
-    source = _source(*metrics, "score", "rows", "guards.every")
+    compared = ("reliability", "fairness", "versus", "disparity", "cohorts", "sides", "seeds")
+    source = _source(*metrics, "score", "question", "rows", *compared, "guards.every")
     return _digest(predictions, asked, suite.policy.measured, suite.task, source)
 
 

@@ -96,7 +96,7 @@ def _measure(job: Job) -> Record:
         run=_described(job),
         status="partial" if unread else "ok",
         measurements=tuple(map(measurement_from_json, rows)),
-        selection={**facts["fit"]["selection"], "threshold": job.suite.policy.threshold},
+        selection={**facts["fit"]["selection"], **facts["export"]["selection"]},
         environment=_conditions(job, facts),
         artifacts=_artifacts(job.folder),
         warnings=(*unread, *(w for found in facts.values() for w in found.get("warnings", []))),

@@ -19,6 +19,8 @@ LINKS: dict[str, tuple[str, dict[str, Any]]] = {
     "softmax": ("Softmax", {"axis": 1}),
 }
 PREFIX = "harness."
+CALIBRATION = "calibration"
+"""Under this, what the file says of its calibration."""
 
 
 def export(
@@ -34,10 +36,7 @@ def export(
     It maps float32 (batch, *shape) to (batch, *answer), and says nothing of the machine that made
     it. Returns its `size_bytes`. Raises HarnessError where its input or output is another.
     """
-    stored = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in stored]
-    _check_tensor(inputs, ["batch", *shape], "input")
-    _check_tensor(model.graph.output, ["batch", *answer], "output")
+    check(model, shape, answer)
     for key, value in metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
@@ -49,6 +48,14 @@ def export(
     data = model.SerializeToString()
     write(path, data)
     return [Measurement(metric="size_bytes", value=float(len(data)), unit="bytes", better="lower")]
+
+
+def check(model: onnx.ModelProto, shape: Sequence[int], answer: Sequence[int]) -> None:
+    """Raises HarnessError unless it maps float32 (batch, *shape) to (batch, *answer)."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in stored]
+    _check_tensor(inputs, ["batch", *shape], "input")
+    _check_tensor(model.graph.output, ["batch", *answer], "output")
 
 
 def from_torch(module: Any, builder: Any, shape: Sequence[int]) -> onnx.ModelProto:
@@ -118,7 +125,7 @@ def outside(
     """
     model = _read(path)
     known = metadata(model)
-    own = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
+    own = [entry for entry in model.metadata_props if _stays(entry.key)]
     del model.metadata_props[:]
     model.metadata_props.extend(own)
     asked = {**described, "link": link} if link else described
@@ -135,6 +142,11 @@ def outside(
     if link == "softmax" and outputs(model) == 1:
         raise HarnessError(f"link of {path} must be sigmoid, as it has one output, got softmax")
     return linked(model, link), link
+
+
+def _stays(key: str) -> bool:
+    """Whether an entry of the metadata is not written anew: somebody's own, or of what nodes do."""
+    return not key.startswith(PREFIX) or key == PREFIX + CALIBRATION
 
 
 def _read(path: Path) -> onnx.ModelProto:

@@ -141,4 +141,7 @@ def _selection(records: Sequence[Record]) -> dict[str, Any]:
         if all(record.selection.get(key) == value for record in records)
     }
     epochs = [record.selection["epoch"] for record in records if "epoch" in record.selection]
-    return {**shared, "folds": len(records), **({"fold_epochs": epochs} if epochs else {})}
+    shared |= {"folds": len(records), **({"fold_epochs": epochs} if epochs else {})}
+    known = [record.selection.get("calibration") for record in records]
+    shared.pop("calibration", None)
+    return {**shared, **({"fold_calibrations": known} if any(known) else {})}

@@ -85,15 +85,16 @@ def widen(
     return scaled
 
 
-def onnx_model(path: Path) -> Model:
-    """The file at `path` in ONNX Runtime on the CPU: the session that quality is measured in."""
+def onnx_model(file: Path | bytes) -> Model:
+    """A file, or its bytes, in ONNX Runtime on the CPU: the session that quality is measured in."""
     import onnxruntime
 
+    given, name = (file, "the file") if isinstance(file, bytes) else (str(file), str(file))
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(given, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own undocumented types
         first_line = str(error).partition("\n")[0]
-        raise HarnessError(f"{path} must run in onnxruntime, got: {first_line}") from error
+        raise HarnessError(f"{name} must run in onnxruntime, got: {first_line}") from error
     name = session.get_inputs()[0].name
 
     def run(images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -53,6 +53,10 @@ class Progress:
         """How many cases of a split are ready for training."""
         self._now(f"{run}  {done} of {total} {split} cases prepared", always=done == total)
 
+    def audited(self, dataset: str, what: str) -> None:
+        """What an audit looks at now."""
+        self._now(f"{dataset}  {what}")
+
     def unread(self, run: str, case: str, why: str) -> None:
         """That a case is left out, before the training begins without it."""
         if not self.quiet:
@@ -73,7 +77,7 @@ class Progress:
         if self.live is not None:
             self.live.stop()
 
-    def _now(self, text: str, always: bool) -> None:
+    def _now(self, text: str, always: bool = False) -> None:
         if self.quiet:
             return
         if self.live is not None:

@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 SCHEMA = "harness.record/1"
 
 Better = Literal["higher", "lower"] | float | None
+DIRECTIONS = ("higher", "lower")
+"""What can be ranked and gated; a target, or none, cannot."""
 Where = Mapping[str, str]
 
 CONDITIONS = ("backend", "provider", "precision", "batch", "threads")

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness import shelf
-from harness.cases import Cases
+from harness.cases import UNCALIBRATED, Cases
+from harness.fairness import fairness
+from harness.predictions import Predictions
+from harness.question import Metrics, Question, answers, ask, row_of, too_few
 from harness.record import Measurement
-from harness.score import Metrics, Question, answers, ask, row_of, score, too_few
+from harness.reliability import bins_of, reliability
+from harness.score import score
 from harness.segmented import Segmented
 from harness.suite import Policy
 
@@ -23,7 +27,14 @@ def measured(
 ) -> tuple[Measurement, ...]:
     """The rows of a record; `sizes` are the edges, in ml, between which lesions are told apart."""
     rows = score(table, metrics, policy)
-    return (*rows, *_of_masks(metrics, table, policy, sizes)) if table.of_kind == "mask" else rows
+    rows += tuple(fairness([table.select("test")], metrics, policy))
+    if table.of_kind == "mask":
+        return (*rows, *_of_masks(metrics, table, policy, sizes))
+    plain = table.select("test", UNCALIBRATED)
+    asked = ask(metrics, plain, {"variant": UNCALIBRATED}) if len(plain) else []
+    bins = bins_of(metrics)
+    curves = reliability(table, policy, bins) if bins and isinstance(table, Predictions) else ()
+    return (*rows, *answers(asked, policy), *curves)
 
 
 def _of_masks(

@@ -8,6 +8,7 @@ from typing import Any
 from harness import builders, ranges, shelf, strict
 from harness.errors import HarnessError
 from harness.ranges import demand, once
+from harness.record import DIRECTIONS
 from harness.suite import Dataset, Gate, Input, Model, Suite
 
 LATENCY_METRICS = (
@@ -57,9 +58,18 @@ def check(suite: Suite, place: str) -> None:
     _metrics(suite, place)
     ranges.latency(suite.latency, f"{place}: latency")
     ranges.policy(suite.policy, f"{place}: policy")
+    _calibration(suite, f"{place}: policy")
     once([gate.name for gate in suite.gates], f"{place}: gates")
     for index, gate in enumerate(suite.gates):
         _gate(gate, suite, f"{place}: gates[{index}]")
+
+
+def _calibration(suite: Suite, place: str) -> None:
+    """Masks are not calibrated."""
+    for key, usual in (("calibrate", "none"), ("prior", "as-trained")):
+        fits, got = suite.task != "segment", getattr(suite.policy, key)
+        must = f"be {usual} with task segment, as voxels are not calibrated yet"
+        demand(fits or got == usual, f"{place}.{key}", must, got)
 
 
 def check_name(name: str, place: str) -> None:
@@ -115,6 +125,8 @@ def _model(model: Model, place: str, task: str) -> None:
         demand(named, f"{place}.{key}", "name a file", file)
     if model.input is not None:
         ranges.given(model.input, f"{place}.input", task)
+    shares = all(0 < share < 1 for share in model.prior)
+    demand(shares, f"{place}.prior", "be shares between 0 and 1", model.prior)
     if model.build is not None:
         demand(model.link is None, f"{place}.link", "go with onnx, not with build", model.link)
         taken = builders.arguments(model.build, f"{place}.build")
@@ -129,6 +141,11 @@ def _model(model: Model, place: str, task: str) -> None:
         demand(not value, f"{place}.{key}", "go with build, not with onnx", value)
 
 
+def has_direction(metric: str) -> bool:
+    """Whether more of it is better or worse throughout: not so of a slope, whose best is 1."""
+    return shelf.constant("metrics", metric, "BETTER") in DIRECTIONS
+
+
 def _metrics(suite: Suite, place: str) -> None:
     names = [metric.name for metric in suite.metrics]
     demand(len(names) > 0, f"{place}: metrics", "name at least one", names)
@@ -139,6 +156,10 @@ def _metrics(suite: Suite, place: str) -> None:
         _arguments("metrics", metric.name, "measure", metric.args, where)
         tasks = shelf.constant("metrics", metric.name, "TASKS")
         demand(suite.task in tasks, where, f"be of task {', '.join(tasks)}", suite.task)
+        bins = metric.args.get("bins", 1)
+        demand(1 <= bins <= 100, f"{where}.bins", "be 1 to 100", bins)
+    must = "begin with one that is better higher or lower, as it ranks"
+    demand(has_direction(names[0]), f"{place}: metrics", must, names[0])
 
 
 def _gate(gate: Gate, suite: Suite, place: str) -> None:
@@ -150,6 +171,8 @@ def _gate(gate: Gate, suite: Suite, place: str) -> None:
     demand(one, place, "have either margin or ratio", {"margin": gate.margin, "ratio": gate.ratio})
     if gate.metric in quality:
         demand(gate.margin is not None, place, "have a margin", f"ratio of {gate.metric}")
+        directed = has_direction(gate.metric)
+        demand(directed, place, "be of a metric that is better higher or lower", gate.metric)
         for key in gate.where:
             cohort = key == "class" or key.startswith("group.")
             demand(cohort, f"{place}.where", "name class or group.NAME", key)

@@ -42,7 +42,12 @@ class Samples:
         return len(self.ids)
 
     def given(self, range: tuple[float, float]) -> "Samples":
-        """The same cases, brought to another range."""
+        """The same cases, brought to another range. Raises HarnessError without images."""
+        if not self.pixels.size:
+            raise HarnessError(
+                'data must have images to be run, got args.image ""; only harness audit and score '
+                "do without"
+            )
         return dataclasses.replace(self, range=range)
 
     @property

@@ -1,26 +1,24 @@
 """Predictions to measurements: how good the shipped model is, how sure that is, and for whom."""
 
 import dataclasses
-import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from harness import contracts, shelf
-from harness.cases import ELSEWHERE, SHIPPED, Cases, Units
+from harness.cases import ELSEWHERE, SHIPPED, Cases
 from harness.errors import HarnessError
-from harness.record import Measurement, Where
-from harness.statistics.influence import Codes, Influence
-from harness.statistics.intervals import Interval, interval
+from harness.question import Metrics, Question, answers, ask, in_order, row_of, too_few
+from harness.record import Measurement
 from harness.suite import MetricSpec, Policy
 
 TORCH = "torch"
 """The variant that the shipped one is held against."""
 
-Metrics = Sequence[MetricSpec]
-_MAJORITY = MetricSpec(name="majority_rate")
+ALWAYS = tuple(MetricSpec(name=n) for n in ("majority_rate", "balanced_accuracy", "mcc"))
+"""Of classes always asked: an accuracy alone may be that of one answer for all."""
+BY_CLASS = MetricSpec(name="sensitivity")
+"""The same of each of several classes: no mean over them shows one that is never found."""
 MISSED, FALSE_ALARM = MetricSpec(name="missed_cases"), MetricSpec(name="false_alarm_cases")
 """Of masks always asked: how often nothing is found, and how often what is not there."""
 
@@ -42,49 +40,19 @@ def score(predictions: Cases, metrics: Metrics, policy: Policy) -> tuple[Measure
 
 
 def _overall(metrics: Metrics, kind: str) -> Metrics:
-    always = (MISSED, FALSE_ALARM) if kind == "mask" else (_MAJORITY,)
-    return (*metrics, *(spec for spec in always if spec not in metrics))
+    return _with((MISSED, FALSE_ALARM) if kind == "mask" else ALWAYS, metrics)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Question:
-    """One metric of one cohort."""
-
-    spec: MetricSpec
-    metric: contracts.Metric
-    cohort: Any
-    where: Where
-
-    @property
-    def value(self) -> float:
-        """NaN where undefined."""
-        ones = np.ones((1, len(self.cohort)))
-        return float(self.metric.measure(self.cohort, ones, **self.spec.args)[0])
-
-    def influence(self, units: Codes) -> Influence:
-        """How much each unit moves the value, where that is defined."""
-        return contracts.influence(self.metric, self.cohort, units, self.spec.args)
-
-    @property
-    def need(self) -> str:
-        """Why a value is undefined: needs cases of every class; got 12 benign, 0 malignant."""
-        return f"needs {self.metric.NEEDS}; got {self.cohort.tally()}"
-
-    @property
-    def excluded(self) -> int:
-        """How many cases the policy leaves out, or the metric has nothing to say of."""
-        count = getattr(self.metric, "excluded", None)
-        return count(self.cohort) if count else 0
-
-
-def ask(metrics: Iterable[MetricSpec], cohort: Cases, where: Where) -> list[Question]:
-    asked = [Question(spec, shelf.load("metrics", spec.name), cohort, where) for spec in metrics]
-    return [question for question in asked if cohort.of_kind in contracts.kinds(question.metric)]
+def _with(always: Metrics, metrics: Metrics) -> Metrics:
+    """The `metrics`, and those of `always` that are not among them."""
+    named = {spec.name for spec in metrics}
+    return (*metrics, *(spec for spec in always if spec.name not in named))
 
 
 def _ask_by_class(metrics: Metrics, cohort: Cases) -> Iterator[Question]:
     if len(cohort.classes) == 1:
         return
+    metrics = metrics if cohort.of_kind == "mask" else _with((BY_CLASS,), metrics)
     for k, name in enumerate(cohort.classes):
         asked = ask(metrics, cohort.one_against_rest(k), {"class": name})
         yield from (question for question in asked if question.metric.PER_CLASS)
@@ -101,37 +69,6 @@ def on_test(
         for name in sorted(set(named.tolist()), key=in_order):
             cohort = test.where(np.asarray(named == name))
             yield ask(metrics, cohort, {f"group.{column}": name}), too_few(cohort, policy)
-
-
-def too_few(cohort: Cases, policy: Policy) -> str | None:
-    """Why nothing is said of a part of the cases; None where it is large enough."""
-    cases = "1 case" if len(cohort) == 1 else f"{len(cohort)} cases"
-    small = len(cohort) < policy.groups_min_n
-    return f"only {cases}; groups_min_n is {policy.groups_min_n}" if small else None
-
-
-def in_order(band: str) -> tuple[float, str]:
-    """The key by which groups stand: "<0.5" before "0.5-4" before "12-20", then words."""
-    number = re.match(r"(?:>=)?(-?\d+(?:\.\d+)?)", band)
-    low = float(number[1]) if number else math.inf
-    return -math.inf if re.match(r"<-?[\d.]", band) else low, band
-
-
-def answers(
-    questions: Sequence[Question], policy: Policy, few: str | None = None
-) -> Iterator[Measurement]:
-    """A row each, about the same cases; undefined for `few`, if so."""
-    if not questions:
-        return
-    units = questions[0].cohort.units(policy.interval.over)
-    for question in questions:
-        value = math.nan if few else question.value
-        if math.isnan(value):
-            yield row_of(question, units, value, reason=few)
-            continue
-        moved, bounds = question.influence(units.codes), question.metric.RANGE
-        found = interval(value, moved, bounds, level=policy.interval.level, over=units.over)
-        yield row_of(question, units, value, interval=found)
 
 
 def _elsewhere(metrics: Metrics, predictions: Cases, policy: Policy) -> Iterator[Measurement]:
@@ -163,30 +100,6 @@ def _against_torch(metrics: Metrics, predictions: Cases, policy: Policy) -> Iter
     yield Measurement(
         metric="parity_flips", value=flips, unit="cases" if over == "image" else f"{over}s", **about
     )
-
-
-def row_of(
-    question: Question,
-    units: Units,
-    value: float,
-    interval: Interval | None = None,
-    reason: str | None = None,
-) -> Measurement:
-    """NaN is undefined, for `reason`, or else for what the metric needs."""
-    about: dict[str, Any] = {
-        "metric": question.spec.name,
-        "where": question.where,
-        "n": len(np.unique(units.codes)),
-        "over": units.over,
-        "excluded": question.excluded,
-        "unit": question.metric.UNIT,
-        "better": question.metric.BETTER,
-    }
-    if math.isnan(value):
-        return Measurement(value=None, status="undefined", reason=reason or question.need, **about)
-    if interval is not None:
-        about |= {"ci": interval.ci, "level": interval.level, "method": interval.method}
-    return Measurement(value=value, **about)
 
 
 def _in_order(predictions: Cases, variant: str) -> Any:

@@ -174,7 +174,8 @@ def _mean(rows: Sequence[Measurement]) -> Measurement:
     """Undefined where it is for any seed: a mean over the others would be of another model."""
     undefined = [row for row in rows if row.value is None]
     values = [row.value for row in rows if row.value is not None]
-    fields: dict[str, Any] = {"ci": None, "samples": (), "method": f"mean of {len(rows)} seeds"}
+    fields: dict[str, Any] = {"ci": None, "p": None, "samples": ()}
+    fields |= {"method": f"mean of {len(rows)} seeds"}
     if undefined:
         reason = f"undefined for {len(undefined)} of {len(rows)} seeds: {undefined[0].reason}"
         fields |= {"value": None, "status": "undefined", "reason": reason}

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def _as_it_was() -> Iterator[None]:
 
 def _export(job: Job) -> Facts:
     from harness import export, size
+    from harness.tasks._calibrated import calibrated, chosen_as, described_as
 
     described = _described(job)
     if job.model.onnx:
@@ -97,14 +99,16 @@ def _export(job: Job) -> Facts:
         builder = builders.load(str(job.model.build))
         model = export.linked(export.from_torch(job.module, builder, job.shape), job.link)
         rows, answer, link = size.parameters(job.module), job.answer, job.link
+    known = calibrated(job, model, answer)
     rows += export.export(
         model,
         shape=job.shape,
         answer=answer,
-        metadata={**described, "link": link},
+        metadata={**described, "link": link, **described_as(known)},
         path=job.folder / "model.onnx",
     )
-    return {"measurements": as_json(rows), "files": ["model.onnx"]}
+    chosen = {"threshold": job.suite.policy.threshold, **chosen_as(known)}
+    return {"measurements": as_json(rows), "files": ["model.onnx"], "selection": chosen}
 
 
 _LAYOUTS = {False: {3: "NCHW", 4: "NCDHW"}, True: {3: "NCXY", 4: "NCXYZ"}}
@@ -159,9 +163,10 @@ def _score(job: Job) -> Facts:
 
 def _time(job: Job) -> Facts:
     from harness.latency import measure
+    from harness.tasks._calibrated import twin
 
     latency, warnings = job.suite.latency, []
-    module = None if job.model.onnx else job.probabilities
+    module = None if job.model.onnx else functools.partial(twin, job)
     if module is None and "torch" in latency.backends:
         rest = tuple(name for name in latency.backends if name != "torch")
         latency = dataclasses.replace(latency, backends=rest)

@@ -145,7 +145,10 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A builder of models/ to train, or with `weights` to load; or a finished `onnx` file."""
+    """A builder of models/ to train, or with `weights` to load; or a finished `onnx` file.
+
+    `prior`: the shares of the classes that it was trained on, as they were sampled or weighed.
+    """
 
     build: str | None = None
     args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -153,6 +156,7 @@ class Model:
     onnx: str | None = None
     link: Literal["sigmoid", "softmax", "identity"] | None = None
     input: Input | None = None
+    prior: tuple[float, ...] = ()
     train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -198,9 +202,15 @@ class Empty:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What is done where the data cannot say. `threshold` decides binary tasks."""
+    """What is done where the data cannot say. `threshold` decides binary tasks.
+
+    `calibrate` is fitted on val and written into the file that ships. With `prior` "natural" its
+    probabilities are corrected from the shares of classes that it was trained on to those of val.
+    """
 
     threshold: float = 0.5
+    calibrate: Literal["none", "temperature", "platt", "isotonic"] = "none"
+    prior: Literal["as-trained", "natural"] = "as-trained"
     groups_min_n: int = 10
     interval: Interval = Interval()
     inconclusive: Literal["pass", "fail"] = "pass"
@@ -208,10 +218,19 @@ class Policy:
 
     @property
     def measured(self) -> dict[str, Any]:
-        """What bears on numbers, and so on whether two records may be compared."""
+        """What bears on how numbers are made, and so on whether two records may be compared.
+
+        A calibration is part of what is measured, as a training is.
+        """
         fields = dataclasses.asdict(self)
         usual = {"empty"} if self.empty == Empty() else set()
-        return {k: value for k, value in fields.items() if k not in {"inconclusive", *usual}}
+        apart = {"inconclusive", "calibrate", "prior", *usual}
+        return {key: value for key, value in fields.items() if key not in apart}
+
+    @property
+    def recalibrates(self) -> bool:
+        """Whether probabilities are changed after training."""
+        return (self.calibrate, self.prior) != ("none", "as-trained")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,7 +142,7 @@ def run(suite: str, dataset: str, model: str, seed: int, metric: str = "roc_auc"
         "seed": seed,
         "title": TITLES.get(suite, suite),
         "task": "classify",
-        "metrics": [metric],
+        "metrics": [metric, "accuracy", "balanced_accuracy", "brier"],
         "data": "bbd3c5a5576322bc4cdfea780653b1ce",
         "source": {
             "url": "example.org/records/1",

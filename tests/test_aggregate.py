@@ -19,7 +19,8 @@ from harness.errors import HarnessError
 from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Measurement, Record
-from harness.score import score
+from harness.rows import measured
+from harness.score import ALWAYS, BY_CLASS
 from harness.standings import standings
 from harness.statistics.influence import Influence
 from harness.statistics.intervals import interval
@@ -134,7 +135,9 @@ def bare(row: Measurement) -> Measurement:
     """Without the words that tell a mean of two from a single seed, nor a binomial's interval."""
     reason = row.reason and row.reason.removeprefix("undefined for 2 of 2 seeds: ")
     plain = row.metric in ("accuracy", "sensitivity", "majority_rate")
-    return dataclasses.replace(row, method=None, reason=reason, ci=None if plain else row.ci)
+    plain = plain or bool(row.where.keys() & {"against", "gap"})
+    ci = None if plain else row.ci
+    return dataclasses.replace(row, method=None, reason=reason, ci=ci, p=None)
 
 
 @settings(deadline=None, max_examples=10)
@@ -152,7 +155,7 @@ def test_one_seed_is_what_score_says_and_twice_the_same_is_no_wider(
     cases = table(seed, classes, n, subject=subject)
     if one_class:
         cases = dataclasses.replace(cases, y_true=np.zeros_like(cases.y_true))
-    rows = score(cases, METRICS, POLICY)
+    rows = measured(cases, METRICS, POLICY)
     assert seed_means([cases], METRICS, POLICY) == rows
     twice = seed_means([cases, cases], METRICS, POLICY)
     assert [bare(row) for row in twice] == [bare(row) for row in rows]
@@ -165,7 +168,7 @@ def test_each_label_of_a_case_has_a_mean() -> None:
     tables = [dataclasses.replace(t, decision=(t.probability > 0.3).astype(int)) for t in tables]
     rows = seed_means(tables, METRICS, POLICY)
     assert [(row.metric, row.where) for row in rows] == [
-        (row.metric, row.where) for row in score(tables[0], METRICS, POLICY)
+        (row.metric, row.where) for row in measured(tables[0], METRICS, POLICY)
     ]
     for k, name in enumerate(tables[0].classes):
         areas = [auc(y_true[:, k], each.probability[:, k]) for each in tables]
@@ -251,7 +254,12 @@ def record(seed: int, cases: Predictions, model: str = "net", **about: Any) -> R
         **about,
     }
     size = Measurement(metric="size_bytes", value=100.0 + seed, unit="bytes")
-    return Record(run=told, status="ok", measurements=(size, *score(cases, METRICS, POLICY)))
+    return Record(run=told, status="ok", measurements=(size, *measured(cases, METRICS, POLICY)))
+
+
+def is_mean(row: Measurement) -> bool:
+    """Neither undefined nor a largest gap or a ratio, which are made of means."""
+    return row.value is not None and row.kind != "ratio" and "gap" not in row.where
 
 
 def test_a_line_has_the_interval_of_the_mean_and_plain_means_of_the_rest() -> None:
@@ -265,11 +273,10 @@ def test_a_line_has_the_interval_of_the_mean_and_plain_means_of_the_rest() -> No
     assert (line.rows[0].value, line.rows[0].method) == (100.5, "mean of 2 seeds")
     [plain] = standings([dataclasses.replace(entry, means=()) for entry in entries])
     assert [row.ci for row in plain.rows] == [None] * len(plain.rows)
-    values = [(row.metric, row.where, row.value) for row in plain.rows if row.value is not None]
+    assert [row.p for row in plain.rows] == [None] * len(plain.rows)
+    values = [(row.metric, row.where, row.value) for row in plain.rows if is_mean(row)]
     assert values == [
-        (row.metric, row.where, pytest.approx(row.value))
-        for row in line.rows
-        if row.value is not None
+        (row.metric, row.where, pytest.approx(row.value)) for row in line.rows if is_mean(row)
     ]
     [single] = standings(entries[:1])
     assert single.rows == records[0].measurements
@@ -278,9 +285,9 @@ def test_a_line_has_the_interval_of_the_mean_and_plain_means_of_the_rest() -> No
 def test_a_metric_that_a_record_has_not_is_left_out() -> None:
     tables = [table(seed) for seed in (0, 1)]
     records = [record(0, tables[0]), record(1, tables[1], metrics=["accuracy"])]
-    assert {row.metric for row in mean_rows(records, tables, METRICS)} == {
-        *("accuracy", "majority_rate")
-    }
+    rows = [row for row in mean_rows(records, tables, METRICS) if row.where.keys() <= {"class"}]
+    always = {spec.name for spec in (*ALWAYS, BY_CLASS)}
+    assert {row.metric for row in rows} == {"accuracy", *always}
 
 
 @pytest.mark.parametrize("value", [0.5, None])

@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 from harness.plan import Run
 from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json
-from harness.score import score
+from harness.rows import measured as measured_rows
 from harness.standings import standings
 from harness.suite import MetricSpec, Policy, Suite
 from harness.verbs import _gathered
@@ -273,7 +273,7 @@ class Place:
             **about,
         }
         size = Measurement(metric="size_bytes", value=float(seed))
-        rows = (size, *score(cases, METRICS, Policy()))
+        rows = (size, *measured_rows(cases, METRICS, Policy()))
         disk.write(scope.folder(run) / "predictions.parquet", cases.to_parquet())
         record = Record(run=told, status="ok", measurements=rows)
         disk.write_json(scope.folder(run) / "record.json", as_json(record))

@@ -26,7 +26,10 @@ from harness.predictions import Predictions
 from harness.record import read_record
 from harness.verbs import _ending
 
-VERBS = ("list", "plan", "run", "score", "check", "accept", "compare", "report", "doctor", "data")
+VERBS = (
+    *("list", "plan", "run", "score", "check", "accept", "compare", "audit"),
+    *("report", "doctor", "data"),
+)
 RECIPE = """
 title    = "What was found here"
 suites   = ["line"]
@@ -794,7 +797,8 @@ class TestReport:
         first, of_models = found.data["pages"][:2], found.data["pages"][2:]
         assert first == [str(Path("pages") / f"line.{end}") for end in ("md", "html")]
         models = ("bright", "dull")
-        assert of_models == [str(Path("pages/line") / f"line-{name}.html") for name in models]
+        ends = [f"line-{name}.{end}" for name in models for end in ("md", "html")]
+        assert sorted(of_models) == sorted(str(Path("pages/line") / end) for end in ends)
         for page in first:
             text = Path(page).read_text(encoding="utf-8")
             assert "What was found here" in text

@@ -177,6 +177,13 @@ def test_an_undefined_side_is_a_sentence() -> None:
     assert "undefined" in str(difference(AUC, [benign], [benign], Interval()))
 
 
+def test_a_metric_whose_best_is_a_target_is_not_compared_and_that_is_a_sentence() -> None:
+    """A slope of 1.6 is no gain over one of 0.9."""
+    for name in ("calibration_slope", "calibration_intercept", "ece_floor"):
+        found = difference(MetricSpec(name=name), [predictions(1)], [predictions(2)], Interval())
+        assert found == f"{name} is not better where it is higher, nor where it is lower"
+
+
 def test_cohort_selects_groups_and_classes() -> None:
     table = predictions(1)
     women = cohort(table, {"group.sex": "F"})

@@ -16,17 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import helper
+from scipy.special import expit
 from scipy.stats import ttest_1samp
 
 from harness import foreign, plan
 from harness.cases import SHIPPED
 from harness.folds import _of_a_fold
 from harness.formats._joined import only
-from harness.guards import decisions, prevalence, scores
+from harness.guards import decisions, prevalence, scores, ties
 from harness.guards.batches import CASES, batch_dependence
 from harness.guards.best_of import best_of
 from harness.guards.every import EXPLAINS, OF_A_FOLD, warn
-from harness.guards.evidence import Evidence
+from harness.guards.evidence import Evidence, value
+from harness.metrics import roc_auc
 from harness.plan import Run
 from harness.predictions import Predictions, decide
 from harness.reading import load
@@ -47,7 +49,9 @@ from guard_rates import (
     leaked,
     one_answer,
     ranks,
+    rounded,
     scored,
+    softmax,
     stretched,
     swapped,
     three_values,
@@ -56,6 +60,8 @@ from sound_models import World, cases, drawn, evidence
 
 HOME = Path(__file__).parent.parent
 GUARDS = sorted((HOME / "harness/guards").glob("*.py"))
+ELSEWHERE = {"batch-dependence", "best-of-k", "not-calibrated"}
+"""Doubts of this shelf that other tests plant."""
 MACHINE = {"unsteady-latency", "noisy-latency", "backend-skipped", "data-unread"}
 
 Array = NDArray[np.float64]
@@ -102,6 +108,11 @@ PLANTED = {
     "three values": ("not-probabilities", everywhere(three_values)(USUAL, 0)),
     "ranks": ("not-probabilities", everywhere(ranks)(USUAL, 0)),
     "stretched": ("not-probabilities", everywhere(stretched)(USUAL, 0)),
+    "a softmax over labels": (
+        "not-probabilities",
+        everywhere(softmax)(World(n=300, classes=3, kind="multilabel"), 0),
+    ),
+    "rounded": ("tied-scores", everywhere(rounded)(USUAL, 0)),
     "swapped": ("below-chance", everywhere(swapped)(USUAL, 0)),
     "swapped of few": ("below-chance", everywhere(swapped)(World(n=60, auc=0.95), 0)),
     "oversampled": ("shifted-prevalence", everywhere(balanced)(RARE, 0)),
@@ -136,7 +147,7 @@ def test_every_guard_has_a_planted_case() -> None:
     there = {
         code for file in GUARDS for code in re.findall(r'doubt\(\s*"([a-z-]+)"', file.read_text())
     }
-    assert there == {code for code, _ in PLANTED.values()} | {"batch-dependence", "best-of-k"}
+    assert there == {code for code, _ in PLANTED.values()} | ELSEWHERE
     assert set(OF_A_FOLD) | set(EXPLAINS) < there
 
 
@@ -145,7 +156,7 @@ def test_the_document_has_every_code_and_no_other() -> None:
     told = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
     planted = {code for code, _ in PLANTED.values()}
     unread = {"missing-prediction", "not-measured", "unread-case"}
-    assert told == planted | {"batch-dependence", "best-of-k"} | MACHINE | unread
+    assert told == planted | ELSEWHERE | MACHINE | unread
 
 
 def test_a_constant_predictor_is_told_in_full() -> None:
@@ -226,6 +237,52 @@ def test_rounded_and_saturated_probabilities_are_probabilities() -> None:
     for how in (rounded, saturated):
         for seed in range(5):
             assert "not-probabilities" not in codes(everywhere(how)(World(n=120, auc=0.95), seed))
+
+
+@given(seed=st.integers(0, 10), classes=st.integers(2, 4), labels=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_ties_are_those_that_an_area_counts_for_half(seed: int, classes: int, labels: bool) -> None:
+    """As if all of them were won, minus as if all were lost, of the area that is reported."""
+    kind: Kind = "multilabel" if labels else "nominal"
+    found = cases(World(n=60, classes=classes, kind=kind), seed)
+    coarse = dataclasses.replace(found, probability=found.probability.round(1))
+    shifted = 1e-3 * np.where(coarse.truth, 1, -1)
+    ends = [
+        dataclasses.replace(coarse, probability=coarse.probability + sign * shifted)
+        for sign in (1, -1)
+    ]
+    best, worst = (value(roc_auc, each) for each in ends)
+    half = (best - worst) / 2
+    said = [each["message"] for each in ties.tied_scores(Evidence.of(coarse))]
+    assert value(roc_auc, coarse) == pytest.approx((best + worst) / 2)
+    assert bool(said) == (2 * half > ties.TIED)
+    assert all(f"may be {half:.3f} higher or lower" in message for message in said)
+
+
+def test_ties_of_a_float32_and_of_few_cases_are_nothing() -> None:
+    """An overconfident network whose file gives probabilities in float32, and 19 cases."""
+
+    def exported(found: Predictions) -> Predictions:
+        logits = np.log(found.probability[:, 1] / found.probability[:, 0])
+        return scored(found, expit(np.float32(3 * logits)).astype(np.float64))
+
+    for seed in range(20):
+        assert "tied-scores" not in codes(everywhere(exported)(World(n=300, auc=0.95), seed))
+    few = everywhere(rounded)(World(n=19), 0)
+    assert not [*ties.tied_scores(few)]
+
+
+def test_where_a_class_is_absent_ties_are_those_of_the_others() -> None:
+    found = cases(World(n=300, classes=4), 0)
+    coarse = dataclasses.replace(found, probability=found.probability.round(1))
+    known = coarse.where(coarse.y_true != 3)
+    shares = [ties.share(known.truth[:, k], known.probability[:, k]) for k in range(4)]
+    assert shares[3] is None
+    [told] = ties.tied_scores(Evidence.of(known))
+    mean = np.mean([each for each in shares if each is not None])
+    assert told["message"].startswith(f"{100 * mean:.3g} %")
+    alone = coarse.where(coarse.y_true == 0)
+    assert ties.share(alone.truth[:, 0], alone.probability[:, 0]) is None
 
 
 @given(

@@ -31,9 +31,23 @@ FLOORS = (
         "metrics",
         "backends",
     },
-    {"rules", "truth", "digests", "inference", "prepare", "patches"},
-    {"means", "reading", "store", "trial", "contest", "differences", "segment", "mask_validation"},
+    {"rules", "truth", "digests", "inference", "prepare", "patches", "calibrate"},
     {
+        "audit",
+        "means",
+        "reading",
+        "store",
+        "trial",
+        "contest",
+        "differences",
+        "segment",
+        "mask_validation",
+        "question",
+    },
+    {
+        "priors",
+        "calibrated_onnx",
+        "calibrated_torch",
         "fit",
         "export",
         "predict",
@@ -45,6 +59,9 @@ FLOORS = (
         "matched",
         "slowdown",
     },
+    {"reliability", "seeds", "cohorts", "sides"},
+    {"versus", "disparity"},
+    {"fairness"},
     {"guards", "rows"},
     {
         "aggregate",
@@ -54,12 +71,11 @@ FLOORS = (
         "ledger",
         "job",
         "folds",
-        "formats",
         "duel",
     },
     {"overview", "pairs", "published", "foreign", "retest", "speed", "judgement", "tasks"},
     {"gate", "steps", "report", "extremes"},
-    {"execute"},
+    {"execute", "formats", "seismometry"},
     {"verbs"},
     {"cli"},
     {"__main__"},
@@ -69,6 +85,7 @@ FLOORS = (
 TORCH = (
     *("harness.fit", "harness.feed", "harness.validation", "harness.mask_validation"),
     *("harness.losses", "harness.augmenting", "harness.patches", "harness.models."),
+    "harness.calibrated_torch",
 )
 """What imports torch at once; all else does when it runs, if at all."""
 

@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
 
 from harness import shelf
@@ -23,7 +23,14 @@ from harness.predictions import Predictions, decide
 from harness.samples import Kind
 from harness.statistics.resampling import replicates, resample_weights
 
-METRICS = [n for n in shelf.names("metrics") if "classify" in shelf.load("metrics", n).TASKS]
+CALIBRATION = [
+    *("ece", "ece_floor", "ece_top_label", "ece_top_label_floor"),
+    *("calibration_slope", "calibration_intercept"),
+    *("brier_reliability", "brier_resolution", "brier_uncertainty", "brier_remainder"),
+]
+"""Those that scikit-learn has no single function for: tests/test_calibration_metrics.py."""
+EVERY = [n for n in shelf.names("metrics") if "classify" in shelf.load("metrics", n).TASKS]
+METRICS = [name for name in EVERY if name not in CALIBRATION]
 EXACT = partial(pytest.approx, rel=1e-12, abs=1e-12)
 
 quickly = settings(max_examples=40, deadline=None, derandomize=True)
@@ -52,6 +59,9 @@ def value(name: str, cases: Predictions, weights: Any = None) -> float:
     return float(result)
 
 
+NEED_EVERY_CLASS = {"roc_auc", "average_precision", "sensitivity", "f1", "ppv"}
+
+
 def module(name: str) -> Any:
     return shelf.load("metrics", name)
 
@@ -67,6 +77,7 @@ def scikit(name: str, cases: Predictions, weights: NDArray[np.float64]) -> float
     chosen: dict[str, Any] = {"labels": labels} | ({} if binary else {"average": "macro"})
     not_y, not_d = 1 - onehot(y, k), 1 - onehot(d, k)
     dummy = DummyClassifier(strategy="most_frequent")
+    median = DummyRegressor(strategy="median")
     oracles: dict[str, Callable[[], float]] = {
         "accuracy": lambda: sk.accuracy_score(y, d, **weigh),
         "balanced_accuracy": lambda: sk.balanced_accuracy_score(y, d, **weigh),
@@ -75,9 +86,13 @@ def scikit(name: str, cases: Predictions, weights: NDArray[np.float64]) -> float
         "majority_rate": lambda: dummy.fit(p, y, **weigh).score(p, y, **weigh),
         "cohen_kappa": lambda: sk.cohen_kappa_score(y, d, labels=labels, **weigh),
         "mean_absolute_error": lambda: sk.mean_absolute_error(y, d, **weigh),
+        "median_grade_error": lambda: sk.mean_absolute_error(
+            y, median.fit(p, y, **weigh).predict(p), **weigh
+        ),
         "exact_match": lambda: sk.accuracy_score(onehot(y, k), onehot(d, k), **weigh),
         "f1": lambda: sk.f1_score(y, d, **chosen, **weigh),
         "sensitivity": lambda: sk.recall_score(y, d, **chosen, **weigh),
+        "ppv": lambda: sk.precision_score(y, d, **chosen, **weigh),
         "specificity": lambda: (
             sk.recall_score(y, d, pos_label=0, **weigh)
             if binary
@@ -118,16 +133,23 @@ def answer(
 def fallback(name: str, cases: Predictions, weights: NDArray[np.float64]) -> float | None:
     """What scikit-learn answers, without UndefinedMetricWarning, where we have no answer.
 
-    mcc of a truth of one class is 0. average_precision of a class without positives is 0, of one
-    without negatives 1, and the macro mean takes that in.
+    mcc of a truth of one class is 0, balanced_accuracy the mean recall of the classes there are.
+    average_precision of a class without positives is 0, of one without negatives 1, and the macro
+    mean takes that in.
     """
     present = np.unique(cases.y_true[weights > 0])
     if name == "mcc" and len(present) == 1:
         return 0.0
+    if name == "balanced_accuracy" and len(present) < len(cases.classes):
+        return float(np.mean([recall(cases, weights, k) for k in present]))
     if name == "average_precision" and len(present) < len(cases.classes):
         taken = [1] if len(cases.classes) == 2 else range(len(cases.classes))
         return float(np.mean([area_or_fallback(cases, weights, k) for k in taken]))
     return None
+
+
+def recall(cases: Predictions, weights: NDArray[np.float64], k: int) -> float:
+    return float(np.average(cases.decision == k, weights=weights * (cases.y_true == k)))
 
 
 def area_or_fallback(cases: Predictions, weights: NDArray[np.float64], k: int) -> float:
@@ -177,7 +199,7 @@ def test_equals_scikit_learn(name: str, cases: Predictions, data: st.DataObject)
     agree(name, cases, drawn_weights(data, len(cases)))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", EVERY)
 @quickly
 @given(cases=predictions(least=2), data=st.data())
 def test_whole_weights_are_repetitions_and_order_is_nothing(
@@ -208,12 +230,14 @@ def test_replicates_are_a_plain_loop_over_scikit_learn(name: str, classes: int) 
 
 
 NAN = float("nan")
-RIGHT = set(METRICS) - {"brier", "log_loss", "majority_rate", "mean_absolute_error"}
+ERRORS = {"brier", "log_loss", "mean_absolute_error", "median_grade_error"}
+RIGHT = set(METRICS) - ERRORS - {"majority_rate"}
 BOTH, ONES, ZEROS = [0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]
 UP, DOWN, FLAT = [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1], [0.3, 0.3, 0.3, 0.3]
 
 GOLDEN: list[tuple[str, list[int], list[float], dict[str, float]]] = [
     ("perfect", BOTH, UP, {"brier": 0.025, "majority_rate": 0.5} | dict.fromkeys(RIGHT, 1)),
+    ("a median between", BOTH, UP, {"mean_absolute_error": 0, "median_grade_error": 0.5}),
     ("all wrong", BOTH, DOWN, {"accuracy": 0, "roc_auc": 0, "f1": 0, "mcc": -1, "brier": 0.725}),
     (
         "constant",
@@ -227,6 +251,7 @@ GOLDEN: list[tuple[str, list[int], list[float], dict[str, float]]] = [
         ONES,
         UP,
         {"accuracy": 0.5, "sensitivity": 0.5, "f1": 2 / 3, "majority_rate": 1}
+        | {"median_grade_error": 0}
         | {name: NAN for name in ("roc_auc", "average_precision", "specificity", "mcc")},
     ),
     (
@@ -259,7 +284,7 @@ def test_golden_values(y_true: list[int], score: list[float], expected: dict[str
 def test_an_absent_class_leaves_the_macro_mean_undefined() -> None:
     cases = table([0, 1, 0, 1], np.tile([0.5, 0.3, 0.2], (4, 1)), [0, 1, 1, 0])
     undefined = {name for name in METRICS if np.isnan(value(name, cases))}
-    assert undefined == {"roc_auc", "average_precision", "sensitivity", "f1"}
+    assert undefined == {"balanced_accuracy", *NEED_EVERY_CLASS}
 
 
 def test_a_weightless_class_is_an_absent_class() -> None:
@@ -269,7 +294,8 @@ def test_a_weightless_class_is_an_absent_class() -> None:
     cases, weights = table(y_true, rng.random(99)), rng.random(99) * y_true
     assert weights.sum() != weights[y_true == 1].sum()
     undefined = {name for name in METRICS if np.isnan(value(name, cases, weights))}
-    assert undefined == {"roc_auc", "average_precision", "specificity", "mcc"}
+    one_class = {"roc_auc", "average_precision", "specificity", "mcc", "balanced_accuracy"}
+    assert undefined == one_class
 
 
 # Several labels a case
@@ -310,6 +336,9 @@ def test_a_metric_of_labels_is_the_mean_of_scikit_learns(name: str, data: st.Dat
     decision = rng.integers(2, size=(n, labels)) if data.draw(st.booleans()) else None
     weights = drawn_weights(data, n) + 0.25
     cases = labelled(y_true, probability, decision)
+    if name == "ppv" and not cases.decided.any(axis=0).all():
+        assert np.isnan(value(name, cases, weights))
+        return
     assert value(name, cases, weights) == EXACT(of_labels(name, cases, weights))
 
 
@@ -317,8 +346,7 @@ def test_a_label_that_no_case_has_is_undefined_where_scikit_learn_has_no_answer(
     cases = labelled([[0, 1], [0, 0], [0, 1]], [[0.2, 0.7], [0.1, 0.6], [0.4, 0.1]])
     asked = [name for name in METRICS if "multilabel" in kinds(module(name))]
     undefined = {name for name in asked if np.isnan(value(name, cases))}
-    assert undefined == {"roc_auc", "average_precision", "sensitivity", "f1"}
-    assert value("balanced_accuracy", cases) == EXACT(np.mean([1, (0 + 0.5) / 2]))
+    assert undefined == {"balanced_accuracy", *NEED_EVERY_CLASS}
 
 
 # Grades
@@ -340,6 +368,23 @@ def test_kappa_of_grades_is_scikit_learns(
     assert ours == EXACT(theirs, nan_ok=True)
     if weighting == "quadratic":
         assert value("cohen_kappa", graded, weights) == EXACT(ours, nan_ok=True)
+
+
+@quickly
+@given(cases=predictions(least=2), data=st.data())
+def test_no_one_grade_for_all_has_a_smaller_error_than_the_median(
+    cases: Predictions, data: st.DataObject
+) -> None:
+    """Nor is a case moved by anything but its own distance from it."""
+    weights, y = drawn_weights(data, len(cases)), cases.y_true
+    constant = [
+        np.average(np.abs(y - grade), weights=weights) for grade in range(len(cases.classes))
+    ]
+    assert value("median_grade_error", cases, weights) == EXACT(min(constant))
+    assert value("median_grade_error", cases) == EXACT(np.abs(y - np.median(y)).mean())
+    found = module("median_grade_error").influence(cases, np.arange(len(cases)))
+    grade = np.quantile(y, 0.5, method="inverted_cdf")
+    assert found.error**2 == EXACT(np.var(np.abs(y - grade), ddof=1) / len(y))
 
 
 @pytest.mark.parametrize(

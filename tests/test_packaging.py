@@ -48,7 +48,7 @@ def test_its_metadata_says_what_it_needs(wheel: Path) -> None:
     metadata = Parser().parsestr(texts["METADATA"])
     assert metadata["Name"] == "imaging-harness"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"seismometer", "test"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"mlflow", "seismometer", "test"}
     assert "harness = harness.cli:main" in texts["entry_points.txt"]
     assert texts["LICENSE"] == (HOME / "LICENSE").read_text(encoding="utf-8")
 

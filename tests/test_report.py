@@ -179,7 +179,7 @@ def test_a_mistake_in_a_recipe_is_one_sentence(
 def test_an_unknown_section_is_told_the_files_of_the_shelf(tmp_path: Path) -> None:
     path = tmp_path / "demo.toml"
     path.write_text(TOML.replace("leaderboard", "nothing"), encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"known: cases, classes, conditions, curves, doses"):
+    with pytest.raises(HarnessError, match=r"known: calibration, cases, .*curves, doses"):
         read_recipe(path)
 
 
@@ -217,6 +217,33 @@ def test_a_leaderboard_has_each_number_in_its_place() -> None:
     assert [cell.interval for cell in first] == ["", "", "[0.81, 0.91]", "", "[0.08, 0.18]"]
     assert len(header) == len(first) == len(second)
     assert [cell.key for cell in second][:3] == ["1", "b", "0.7"]
+
+
+def test_what_no_suite_names_is_no_column_of_its_own() -> None:
+    """It is on the trust page and, by class, among the classes; named, it is a column as others."""
+    rows = [
+        score(metric, 0.512, 298, where=where)
+        for metric in ("roc_auc", "balanced_accuracy", "mcc", "majority_rate")
+        for where in ({}, {"dataset": "elsewhere"})
+    ]
+    rows += [score("sensitivity", 0.087, 298, where={"class": name}) for name in ("well", "ill")]
+    asked = [*run("liquid3d", "adrenal", "net", 0)["metrics"], "mcc"]
+    for metrics, columns in ((["roc_auc"], set()), (asked, {"Balanced acc.", "MCC"})):
+        line = standing([record(run("liquid3d", "adrenal", "net", 0) | {"metrics": metrics}, rows)])
+        for section in ("leaderboard", "external"):
+            heads = head(section, line)
+            assert {name for name in ("Balanced acc.", "MCC") if name in heads} == columns
+            assert ("Majority rate" in heads) == (section == "external")
+        assert "Sensitivity" in head("classes", line)
+        alone = render(recipe("trust"), board([line]), "html", back=("all.html", "All"))
+        told = {row[0].value for row in Reader(alone).rows if row}
+        assert told >= {"ROC AUC", "Balanced acc.", "MCC", "Majority rate"}
+
+
+def head(section: str, line: Standing) -> str:
+    """The names of the columns of a page of one section."""
+    page = render(recipe(section), board([line]), "md")
+    return next(each for each in page.splitlines() if each.startswith("|"))
 
 
 def test_markdown_has_the_same_numbers(markdown: str) -> None:
@@ -547,7 +574,7 @@ def test_every_link_leads_to_a_page_that_is_written(site: dict[str, str]) -> Non
     models = {(line.suite, line.model) for line in invented()}
     assert set(site) == {
         *("demo.md", "demo.html"),
-        *(f"demo/{suite}-{model}.html" for suite, model in models),
+        *(f"demo/{suite}-{model}.{to}" for suite, model in models for to in ("html", "md")),
     }
     for path, text in site.items():
         reader = Reader(text) if path.endswith(".html") else None
@@ -558,8 +585,8 @@ def test_every_link_leads_to_a_page_that_is_written(site: dict[str, str]) -> Non
             assert to in site
             assert not anchor or f'id="{anchor}"' in site[to]
     linked = set(re.findall(r'href="(demo/[^"]+)"', site["demo.html"]))
-    assert linked == {path for path in site if path.startswith("demo/")}
-    assert "](" not in site["demo.md"]
+    assert linked == {p for p in site if p.startswith("demo/") and p.endswith(".html")}
+    assert all("](" not in text for path, text in site.items() if path.endswith(".md"))
 
 
 def test_a_page_of_a_model_is_of_that_model_alone(site: dict[str, str]) -> None:
@@ -593,7 +620,8 @@ def test_names_of_pages_are_safe_and_never_the_same() -> None:
     lines += [dataclasses.replace(lines[0], suite="x", model="y-z")]
     lines += [dataclasses.replace(lines[0], suite="x-y", model="z")]
     found = pages(recipe("leaderboard", suites=("liquid3d", "x", "x-y")), board(lines))
-    files = [path for path in found if path.count("/")]
+    files = [path for path in found if path.count("/") and path.endswith(".html")]
+    assert {path.replace(".html", ".md") for path in files} <= set(found)
     assert len(files) == len({path.lower() for path in files}) == len(names) + 2
     assert all(re.fullmatch(r"demo/[A-Za-z0-9._-]+\.html", path) for path in files)
     links = set(re.findall(r'href="(demo/[^"]+)"', found["demo.html"]))
@@ -610,7 +638,8 @@ def test_the_verb_writes_them_all_and_tells_of_each(tmp_path: Path) -> None:
     main = (tmp_path / "pages/leaderboard.html").read_text(encoding="utf-8")
     assert "CNNExp1N1" in main
     assert str(tmp_path / "pages/leaderboard.html") in answer.text.splitlines()
-    assert f"{len(written) - 2} pages of models in {tmp_path / 'pages/leaderboard'}" in answer.text
+    models = f"{len(written) // 2 - 1} pages of models in {tmp_path / 'pages/leaderboard'}"
+    assert models in answer.text
 
 
 @pytest.mark.parametrize("to", ["html", "md"])

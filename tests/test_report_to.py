@@ -73,6 +73,7 @@ split = { by = "subject", test = 0.4, val = 0.2 }
 """
 RECIPE = 'title = "Demo"\nsuites = [{}]\nsections = ["leaderboard"]\nfrom = "{}"\n'
 SUITES = {"divided": (DIVIDED, "volumes"), "folds": (FOLDS, "volumes"), "flat": (FLAT, "flat")}
+KNOWN = "grand_challenge, measurements, mlflow, model_card"
 COUNTS = ("TP", "FP", "FN", "TN", "n_pred", "n_ref")
 
 
@@ -462,7 +463,7 @@ def test_predictions_made_elsewhere_have_no_masks(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--to csv", "--to must be one of nnunet, got 'csv'"),
+        ("--to csv", f"--to must be one of {KNOWN}, nnunet, got 'csv'"),
         ("--to nnunet --video", "--to nnunet must go without --pictures and --video"),
         ("--to nnunet --model nobody", "--model must match one of levels, got 'nobody'"),
         ("--to nnunet --out volumes.onnx", "must be writable, got: "),
@@ -489,7 +490,8 @@ def test_formats_that_can_be_written_are_found_on_the_shelf(
         return Written(paths=[path])
 
     monkeypatch.setattr(parquet, "export", export, raising=False)
-    with pytest.raises(HarnessError, match="--to must be one of nnunet, parquet, got 'csv'"):
+    known = f"--to must be one of {KNOWN}, nnunet, parquet, got 'csv'"
+    with pytest.raises(HarnessError, match=known):
         report("divided", home, Path("runs"), home / "baselines", Path("out"), to="csv")
     told = report("divided", home, Path("runs"), home / "baselines", home, to="parquet")
     assert told.text == str(home / "divided-parquet/ids.txt")
@@ -523,3 +525,17 @@ def test_a_case_that_is_no_file_name_is_refused(
     with pytest.raises(HarnessError, match="must be named as a file may be, got 'deep/"):
         report("divided", home, Path("runs"), home / "baselines", home, to="nnunet")
     assert [path.name for path in (home / "divided-nnunet").iterdir()] == [".lock"]
+
+
+def test_a_record_of_runs_has_what_its_model_said_of_each_case(home: Path) -> None:
+    assert harness("report", "divided", "--to", "grand_challenge") == 0
+    path = Path("reports/divided-grand_challenge/divided-d-levels-cpu-s0/metrics.json")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    wanted = table("divided/d/levels/cpu/*/*.parquet")
+    for k, name in enumerate(wanted.classes):
+        column = wanted.columns["dice"][:, k].tolist()
+        told = found["case"][f"dice_{name}"]
+        assert list(told) == [str(row) for row in range(len(wanted))]
+        for a, b in zip(told.values(), column, strict=True):
+            assert (a is None and math.isnan(b)) or a == b
+    assert harness("report", "divided", "--to", "measurements") == 0

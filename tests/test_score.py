@@ -9,20 +9,25 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from harness import shelf
+from harness import digests, shelf
 from harness.cases import SHIPPED
 from harness.contracts import kinds
 from harness.errors import HarnessError
 from harness.predictions import Predictions
 from harness.record import Measurement, Record, as_json, measurement_from_json
-from harness.score import score
+from harness.score import ALWAYS, BY_CLASS, FALSE_ALARM, MISSED, score
 from harness.suite import Interval, MetricSpec, Policy
 
 ASKED = [name for name in shelf.names("metrics") if name != "majority_rate"]
 METRICS = tuple(
     MetricSpec(name=name) for name in ASKED if "nominal" in kinds(shelf.load("metrics", name))
 )
-ONE_CLASS = {"roc_auc", "average_precision", "f1", "sensitivity", "specificity"}
+CALIBRATION = {name for name in ASKED if name.startswith(("calibration_", "ece"))}
+PARTS = {name for name in ASKED if name.startswith("brier_")}
+ONE_CLASS = {
+    *("roc_auc", "average_precision", "f1", "sensitivity", "specificity", "ppv"),
+    *CALIBRATION - {"ece_top_label", "ece_top_label_floor"},
+}
 POLICY = Policy()
 
 
@@ -127,6 +132,44 @@ def test_a_declared_majority_rate_is_not_said_twice() -> None:
     assert find(rows, "majority_rate", {}).value is not None
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_what_no_suite_names_is_there_of_all_cases_and_by_class(classes: int) -> None:
+    """Not by group, on val or against torch, where the suite alone is answered."""
+    cases = table(classes)
+    everything = joined(joined(cases, further(cases, "far", 40, 0)), twin(cases))
+    rows = score(everything, [MetricSpec(name="brier")], POLICY)
+    always = {"majority_rate", "balanced_accuracy", "mcc"}
+    plain = {row.metric for row in rows if not row.where}
+    assert plain == {"brier", *always, "parity_max_abs", "parity_flips"}
+    assert {row.metric for row in rows if "dataset" in row.where} == {"brier", *always}
+    by_class = [(row.metric, row.where["class"]) for row in rows if "class" in row.where]
+    assert by_class == [("sensitivity", name) for name in cases.classes]
+    others = {row.metric for row in rows if row.where.keys() - {"class", "dataset"}}
+    assert others == {"brier"}
+    test = cases.select("test")
+    for name, theirs in (
+        ("balanced_accuracy", sk.balanced_accuracy_score),
+        ("mcc", sk.matthews_corrcoef),
+    ):
+        row = find(rows, name, {})
+        assert row.value == pytest.approx(theirs(test.y_true, test.decision))
+        assert row.ci is not None
+
+
+def test_of_labels_what_is_always_there_is_that_which_is_for_them() -> None:
+    rows = score(labelled().select("test"), [MetricSpec(name="brier")], POLICY)
+    assert {row.metric for row in rows if not row.where} == {
+        *("brier", "majority_rate", "balanced_accuracy"),
+    }
+    assert [row.metric for row in rows if "class" in row.where] == ["sensitivity"] * 3
+
+
+def test_what_is_always_there_is_in_the_digest() -> None:
+    """So that a score is stale where the formula of one of them changed."""
+    assert {spec.name for spec in (*ALWAYS, BY_CLASS)} <= set(digests.ALWAYS["classify"])
+    assert {MISSED.name, FALSE_ALARM.name} <= set(digests.ALWAYS["segment"])
+
+
 def test_one_class_against_the_rest() -> None:
     cases = table(classes=3)
     test = cases.select("test")
@@ -181,7 +224,9 @@ def test_undefined_is_never_a_number() -> None:
     """No positive case: what needs one has no value, whatever the split, group or class."""
     rows = score(table(y_true=np.zeros(90, dtype=np.int64)), METRICS, POLICY)
     undefined = {row.metric for row in rows if not row.where and row.status == "undefined"}
-    assert undefined == {"roc_auc", "average_precision", "sensitivity", "mcc"}
+    both = {"roc_auc", "average_precision", "sensitivity", "balanced_accuracy", "mcc"}
+    top = {"ece_top_label", "ece_top_label_floor"}
+    assert undefined - top == both | PARTS | CALIBRATION - top
     for row in rows:
         if row.metric in ("roc_auc", "average_precision", "mcc"):
             assert row.value is None

@@ -16,9 +16,9 @@ from harness.errors import HarnessError
 from harness.gate import Side, verdicts
 from harness.guards.every import warn
 from harness.guards.evidence import Evidence
+from harness.question import in_order
 from harness.record import Measurement, Record
 from harness.rows import band, measured
-from harness.score import in_order
 from harness.segmented import Segmented
 from harness.suite import Gate, Interval, MetricSpec, Policy, Suite
 from harness.tables import read_cases

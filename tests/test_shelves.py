@@ -123,7 +123,8 @@ def test_metrics_know_weights_only_as_multiplicities(name: str, classes: int) ->
     repeated = cases.where(np.repeat(np.arange(len(cases)), times))
     assert found.shape == (3,)
     assert np.isfinite(found).all()
-    assert found[1] == pytest.approx(found[0], rel=1e-12)
+    if not name.endswith("_floor"):  # what chance makes of so many cases
+        assert found[1] == pytest.approx(found[0], rel=1e-12)
     assert measure(repeated, np.ones((1, len(repeated))))[0] == pytest.approx(found[2], rel=1e-12)
 
 

@@ -143,7 +143,10 @@ latency.batch_sizes=[2, 2] -> latency.batch_sizes must be each named once, got [
 latency.threads=[1, 0] -> latency.threads must be 1 or more, got [1, 0]
 latency.seconds=-1 -> latency.seconds must be 0 or more, got -1.0
 latency.samples=10 -> latency.samples must be 11 or more, got 10
-policy.x=1 -> policy: unknown key 'x'; known: empty, groups_min_n, inconclusive, interval, threshold
+policy.x=1 -> policy: unknown key 'x'; known: calibrate, empty, groups_min_n, inconclusive,
+policy.calibrate="best" -> policy.calibrate must be one of none, temperature, platt, isotonic, got
+policy.prior="true" -> policy.prior must be one of as-trained, natural, got 'true'
+models.small.prior=[0.5, 1.0] -> models.small.prior must be shares between 0 and 1, got [0.5, 1.0]
 policy.threshold=1 -> policy.threshold must be between 0 and 1, got 1.0
 policy.threshold=true -> policy.threshold must be a number, got True
 policy.interval="subject" -> policy.interval must be a table, got 'subject'
@@ -158,6 +161,8 @@ gates=[{ metric = "latency_p50", margin = 2 }] -> gates[0] must have a ratio, go
 gates=[{ metric = "roc_auc", margin = -1 }] -> gates[0].margin must be 0 or more, got -1.0
 gates=[{ metric = "size_bytes", ratio = 0 }] -> gates[0].ratio must be 1 or more, got 0.0
 gates=[{ metric = "f1", where = { batch = 1 } }] -> gates[0].where.batch must be a text, got 1
+metrics=["ece_floor"] -> metrics must begin with one that is better higher or lower, as it ranks
+metrics=["f1", {name="ece", bins=0}] -> metrics.ece.bins must be 1 to 100, got 0
 gates=[TWICE, TWICE] -> gates must be each named once, got ['roc_auc', 'roc_auc']
 """
 PAIRS = [
@@ -208,6 +213,14 @@ def test_a_suite_is_read_with_its_defaults() -> None:
 def test_a_metric_is_a_name_or_a_table() -> None:
     suite = load('[[gates]]\nmetric = "f1"\nmargin = 0', METRICS, ['metrics=["f1", {name="mcc"}]'])
     assert suite.metrics == (MetricSpec(name="f1"), MetricSpec(name="mcc"))
+
+
+@pytest.mark.parametrize("metric", ["calibration_slope", "ece_floor"])
+def test_a_metric_without_a_direction_is_measured_and_neither_ranks_nor_gates(metric: str) -> None:
+    assert load("", METRICS, [f'metrics=["f1", "{metric}"]'])
+    gates = f'gates=[{{ metric = "{metric}", margin = 0.1 }}]'
+    said = refusal("", METRICS, [f'metrics=["f1", "{metric}"]', gates])
+    assert said.startswith("gates[0] must be of a metric that is better higher or lower, got")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -67,9 +67,7 @@ class Columns:
         listed = tuple(classes) or tuple(_sorted(set(found.tolist())))
         if len(listed) < 2:
             raise self.fault(f"two classes or more in {name!r}", ", ".join(listed))
-        named = not any(map(str.isdecimal, listed))
-        numbered = {str(k): k for k in range(len(listed))} if named else {}
-        index = numbered | {label: k for k, label in enumerate(listed)}
+        index = indices(listed)
         unknown = sorted(set(found.tolist()) - index.keys())
         if unknown:
             raise self.fault(f"labels {', '.join(listed)} in {name!r}", repr(unknown[0]))
@@ -94,6 +92,13 @@ class Columns:
             raise self.fault(wanted, repr(unknown[0]) if unknown else "none")
         rows = [[int(label in case) for label in listed] for case in cases]
         return listed, np.array(rows, dtype=np.int64)
+
+
+def indices(classes: Sequence[str]) -> dict[str, int]:
+    """What a label may say -> its class: a name, or, where no name is a number, its number."""
+    named = not any(map(str.isdecimal, classes))
+    numbered = {str(k): k for k in range(len(classes))} if named else {}
+    return numbered | {label: k for k, label in enumerate(classes)}
 
 
 def _sorted(labels: set[str]) -> list[str]:

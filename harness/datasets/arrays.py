@@ -30,7 +30,7 @@ def fingerprint(
     path = _place(root, file)
     digest = hashlib.sha256(_images.content(path))
     digest.update(json.dumps({"image": image, **args}, sort_keys=True, default=list).encode())
-    if path.suffix == ".csv":
+    if path.suffix == ".csv" and image:
         for name in read_csv(path).take(image):
             digest.update(_images.content(path.parent / name))
     return digest.hexdigest()
@@ -58,7 +58,7 @@ def load(
     * `image`: in an `.npz` the images, `layout` HW, HWC, CHW, DHW or CDHW after the case axis; by
       default HW, DHW or CDHW by the number of axes, and HWC where the last of three has size 3. In
       a `.csv` the name of a file beside it, a PNG, JPEG or TIFF of one frame or an `.npy` of such
-      a layout, all of one size.
+      a layout, all of one size. With "" there are none, for `harness audit` and `score` alone.
     * `label`: the name or number of a class; of kind multilabel the names between `|`, or 0 and 1
       in an `.npz` (n, labels).
     * `subject` and `groups`: whom a case is of, and what else is known; "" where it is not. A case
@@ -75,15 +75,46 @@ def load(
     """
     if split not in SPLITS:
         raise HarnessError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    columns = table(root, file)
+    labels = columns.targets(label, classes, _kind(kind))
+    return cases(
+        split,
+        columns,
+        labels,
+        image=image,
+        subject=subject,
+        groups=groups,
+        official=official,
+        kind=kind,
+        layout=layout,
+        white=white,
+    )
+
+
+def table(root: Path | None, file: str) -> Columns:
+    """The columns of `file` below `root`. Raises HarnessError where it is none."""
     path = _place(root, file)
-    columns = read_csv(path) if path.suffix == ".csv" else read_npz(path)
+    return read_csv(path) if path.suffix == ".csv" else read_npz(path)
+
+
+def cases(
+    split: str,
+    columns: Columns,
+    labels: tuple[tuple[str, ...], NDArray[np.int64]],
+    *,
+    groups: Sequence[str],
+    image: str = "image",
+    subject: str = "",
+    official: str = "",
+    kind: str = "nominal",
+    layout: str = "",
+    white: float = 0.0,
+) -> Samples:
+    """As `load`, of columns and labels that were read; labels: class names and targets."""
+    names, targets = labels
     subjects = columns.take(subject) if subject else None
     chosen = _chosen(columns, split, official, subjects)
-    names, targets = columns.targets(label, classes, _kind(kind))
-    if path.suffix == ".csv":
-        pixels = _images.read([path.parent / name for name in columns.take(image)[chosen]], layout)
-    else:
-        pixels = _images.arranged(columns.array(image), layout, path)[chosen]
+    pixels = _pixels(columns, chosen, image, layout)
     return Samples(
         split=split,
         ids=np.char.add("case-", chosen.astype(str)),
@@ -95,6 +126,16 @@ def load(
         kind=_kind(kind),
         full_scale=white or _images.white(pixels),
     )
+
+
+def _pixels(columns: Columns, chosen: NDArray[np.int64], image: str, layout: str) -> NDArray[Any]:
+    """Of these rows; of no size where there are none."""
+    if not image:
+        return np.empty((len(chosen), 1, 0, 0), dtype=np.uint8)
+    if columns.path.suffix == ".csv":
+        names = columns.take(image)[chosen]
+        return _images.read([columns.path.parent / name for name in names], layout)
+    return _images.arranged(columns.array(image), layout, columns.path)[chosen]
 
 
 def _people(subjects: NDArray[Any] | None, chosen: NDArray[np.int64]) -> NDArray[Any] | None:

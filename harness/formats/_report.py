@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.baselines import Entry
+from harness.cases import Scores
 from harness.plan import Run
 from harness.progress import Progress
+from harness.report import Recipe
 from harness.segmented import Segmented
 from harness.suite import Suite
 from harness.volumes import Case, Volumes
@@ -36,13 +38,17 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The records of a report, and its models of masks.
+    """The records of a recipe, and its models of masks.
 
+    scores: of an entry, what its model said of each test case, in the order of the data; None where
+    that is not at hand.
     models: found one after the other, the first seed of each; in place of one whose Run is not at
     hand "SUITE/DATASET/MODEL/DEVICE/SEED: why", without a full stop.
     """
 
+    recipe: Recipe
     entries: Sequence[Entry]
+    scores: Callable[[Entry], Scores | None]
     models: Callable[[], Iterator[Made | str]]
     progress: Progress
 

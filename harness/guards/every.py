@@ -1,6 +1,6 @@
 """All guards of a scored model, in order, and which of them explain others."""
 
-from harness.guards import decisions, gaps, masks, prevalence, provenance, scores
+from harness.guards import decisions, gaps, masks, prevalence, provenance, scores, ties
 from harness.guards.evidence import Doubt, Evidence, Guard
 
 OF_MASKS: tuple[Guard, ...] = (
@@ -17,23 +17,29 @@ GUARDS: tuple[Guard, ...] = (
     decisions.constant_predictor,
     scores.below_chance,
     scores.not_probabilities,
+    ties.tied_scores,
     decisions.not_above_majority,
     prevalence.shifted_prevalence,
     gaps.train_test_gap,
     gaps.val_test_gap,
 )
 EXPLAINS = {
-    "constant-predictor": {"not-above-majority", "not-probabilities", "shifted-prevalence"},
+    "constant-predictor": {
+        "not-above-majority",
+        "not-probabilities",
+        "shifted-prevalence",
+        "tied-scores",
+    },
     "below-chance": {
         "not-above-majority",
         "shifted-prevalence",
         "train-test-gap",
         "val-test-gap",
     },
-    "not-probabilities": {"shifted-prevalence"},
+    "not-probabilities": {"shifted-prevalence", "tied-scores"},
 }
 """Where the first is said, the others would say it again."""
-OF_A_FOLD = ("batch-dependence",)
+OF_A_FOLD = ("batch-dependence", "not-calibrated")
 """Doubts about one checkpoint, which the joined cases of several cannot show."""
 
 

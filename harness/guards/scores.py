@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import t  # type: ignore[import-untyped]
 
 from harness.guards.evidence import Array, Doubt, Evidence, columns, doubt, listed
-from harness.predictions import Predictions
+from harness.predictions import SUM_TOLERANCE, Predictions
 from harness.statistics.delong import area
 
 FEWEST_CASES = 20
@@ -18,7 +18,7 @@ BELOW = 1e-3
 
 
 def not_probabilities(evidence: Evidence) -> Iterator[Doubt]:
-    """Labels, a handful of values, ranks, or scores stretched to reach 0 and 1."""
+    """Labels, few values, a softmax over labels, ranks, or scores stretched to reach 0 and 1."""
     test = evidence.test
     if len(test) < FEWEST_CASES or not (found := _form(test)):
         return
@@ -37,12 +37,21 @@ def _form(test: Predictions) -> str | None:
         return "labels, 0 or 1 alone"
     if 1 < distinct <= FEW_VALUES:
         return f"of {distinct} different values alone"
+    if _softmax(test):
+        return f"a softmax over {len(test.classes)} labels, as those of each case sum to 1"
     if test.kind != "multilabel" and len(test.classes) > 2:
         return None
     each = [np.sort(scores[:, k]) for k in columns(test)]
     if any(map(_ranks, each)):
         return "ranks, evenly spaced"
     return "stretched so that one is 0 and one is 1" if any(map(_stretched, each)) else None
+
+
+def _softmax(test: Predictions) -> bool:
+    """Whether the labels of every case sum to 1, though not every case has just one of them."""
+    if test.kind != "multilabel" or len(test.classes) < 3 or (test.truth.sum(axis=1) == 1).all():
+        return False
+    return bool((np.abs(test.probability.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
 
 
 def _ranks(ordered: Array) -> bool:

@@ -16,6 +16,7 @@ BETTER = "lower"
 RANGE = (0.0, math.inf)
 NEEDS = "at least one case"
 PER_CLASS = False
+BESIDE = ("median_grade_error",)
 
 
 def measure(predictions: Predictions, weights: NDArray[np.float64]) -> NDArray[np.float64]:

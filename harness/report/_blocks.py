@@ -48,7 +48,8 @@ class Cell:
 class Column:
     """One column: what it is called, what that means, and which direction is better.
 
-    `names_row` makes its cells row headers; `numeric` aligns right; `order` says it is sorted now.
+    `names_row` makes its cells row headers; `numeric` aligns right; `prose` are sentences, which
+    may break anywhere on a narrow screen; `order` says it is sorted now.
     """
 
     label: str
@@ -57,6 +58,7 @@ class Column:
     better: Better = None
     numeric: bool = True
     names_row: bool = False
+    prose: bool = False
     order: str = ""
 
     @property
@@ -116,7 +118,8 @@ class Figure:
 class Page:
     """All of a page: contents as (anchor, title), a body that is in format, words explained.
 
-    `back` is the address and title of the page that leads here.
+    `back` is the address and title of the page that leads here; `beside` those of more pages of
+    the same, in formats with links.
     """
 
     title: str
@@ -126,6 +129,7 @@ class Page:
     words: Sequence[tuple[str, str]]
     closing: str
     back: tuple[str, str] | None = None
+    beside: Sequence[tuple[str, str]] = ()
 
 
 class Format(Protocol):
@@ -136,6 +140,8 @@ class Format(Protocol):
     def paragraph(self, text: str) -> str: ...
 
     def table(self, table: Table) -> str: ...
+
+    def folded(self, title: str, piece: str) -> str: ...
 
     def figures(self, figures: Sequence[Figure], anchor: str) -> str: ...
 

@@ -7,6 +7,8 @@ from harness.report import _numbers, _words
 from harness.report._blocks import NOTHING, Cell, Column, Mark
 from harness.standings import Standing
 
+N = Column(label="n", explain="How many the numbers of a line are over.")
+
 
 def column(row: Measurement, name: str = "", explain: str = "") -> Column:
     """The column of all rows like this one."""
@@ -23,9 +25,19 @@ def text(words: str, detail: str = "") -> Cell:
     return Cell(text=words or NOTHING, detail=detail, sort=words or None)
 
 
-def count(value: float | None) -> Cell:
+def count(value: float | None, detail: str = "") -> Cell:
     """A cell of a plain whole number."""
-    return Cell() if value is None else Cell(text=f"{value:,.0f}", sort=value)
+    return Cell() if value is None else Cell(text=f"{value:,.0f}", detail=detail, sort=value)
+
+
+def counted(row: Measurement) -> Cell:
+    """How many a row is over, and in what unit."""
+    return count(row.n, f"{row.over or 'case'}{'' if row.n == 1 else 's'}")
+
+
+def chance(p: float | None) -> Cell:
+    """A cell of a p value."""
+    return Cell() if p is None else Cell(text=_numbers.chance(p), sort=p)
 
 
 def measured(row: Measurement | None, mark: Mark | None = None) -> Cell:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from harness.report._blocks import Figure, Page, Table, letter
 from harness.report._whisker import shared_scale, whisker
@@ -41,6 +42,11 @@ def paragraph(text: str) -> str:
 def table(table: Table) -> str:
     """A table that scrolls in its own box and sorts by its headers."""
     return _call("table", table)
+
+
+def folded(title: str, piece: str) -> str:
+    """A piece that a click on its title shows; on paper it is shown."""
+    return _call("folded", title, Markup(piece))
 
 
 def figures(figures: Sequence[Figure], anchor: str) -> str:

@@ -1,5 +1,6 @@
 """Blocks as Markdown for GitHub: intervals in words; drawings are left to the HTML page."""
 
+import html
 import re
 from collections.abc import Sequence
 
@@ -24,6 +25,13 @@ def table(table: Table) -> str:
     lines += [_line([_cell(cell, notes) for cell in row]) for row in (*table.rows, *table.foot)]
     called = [f"<sup>{letter(index)}</sup> {escape(note)}" for index, note in enumerate(notes)]
     return "\n".join(lines) + "".join(f"\n\n{note}" for note in called)
+
+
+def folded(title: str, piece: str) -> str:
+    """A piece that a click on its title shows, as GitHub and the Hugging Face hub have it."""
+    return (
+        f"<details>\n<summary>{html.escape(title, quote=False)}</summary>\n\n{piece}\n\n</details>"
+    )
 
 
 def figures(figures: Sequence[Figure], anchor: str) -> str:

@@ -1,5 +1,7 @@
 """A recipe and its board as one page: sections in order, then what stands around them."""
 
+from collections.abc import Sequence
+
 from harness import shelf
 from harness.errors import HarnessError
 from harness.report import _html, _markdown
@@ -19,10 +21,12 @@ def render(
     to: str,
     links: Links = NO_LINKS,
     back: tuple[str, str] | None = None,
+    beside: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page of `recipe` in the format `to`, the same text for the same board.
 
     `links` are addresses of the pages of models; a page with a way `back` is of one model alone.
+    `beside`: address and title of other pages of it.
     Raises HarnessError where no such format is known.
     """
     if to not in FORMATS:
@@ -37,6 +41,7 @@ def render(
         words=list(view.words.items()),
         closing=_closing(view),
         back=back,
+        beside=beside,
     )
     return FORMATS[to].page(page)
 

@@ -9,8 +9,6 @@ from harness.report._blocks import MODEL, Cell, Column
 from harness.report._view import Group, View, find
 from harness.standings import Standing
 
-_N = Column(label="n", explain="How many the numbers of a line are over.")
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -52,7 +50,7 @@ def cohorts(
         {
             Column(label=label, numeric=False): _cells.text(name(found.where)),
             MODEL: _cells.text(found.standing.model),
-            _N: found.n,
+            _cells.N: found.n,
             **{
                 column: _cells.marked(row, found.standing)
                 for column, row in zip(columns, found.rows, strict=True)

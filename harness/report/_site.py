@@ -1,19 +1,25 @@
-"""All pages of a recipe: the board in each format, and a page of HTML for each model."""
+"""All pages of a recipe in each format: the board, and a page for each model."""
 
 import dataclasses
 import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from harness.report._board import Board
 from harness.report._page import render
 from harness.report._recipe import Recipe
 
+Beside = Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+NOTHING_BESIDE: Beside = {}
 BETWEEN_MODELS = ("tradeoff",)
 """Sections that say nothing of one model alone."""
 
 
-def pages(recipe: Recipe, board: Board) -> dict[str, str]:
-    """Path -> text: `NAME.md`, `NAME.html`, and `NAME/SUITE-MODEL.html` for each model."""
+def pages(recipe: Recipe, board: Board, beside: Beside = NOTHING_BESIDE) -> dict[str, str]:
+    """Path -> text: `NAME.md`, `NAME.html`, and `NAME/SUITE-MODEL` of both for each model.
+
+    beside: (suite, model) -> addresses, from NAME/, and titles of other pages of it.
+    """
     files = _files(board.suites(recipe.suites))
     links = {key: f"{quote(recipe.name)}/{quote(file)}" for key, file in files.items()}
     written = {f"{recipe.name}.{to}": render(recipe, board, to, links) for to in ("md", "html")}
@@ -25,8 +31,10 @@ def pages(recipe: Recipe, board: Board) -> dict[str, str]:
             suites=(suite,),
             sections=tuple(name for name in recipe.sections if name not in BETWEEN_MODELS),
         )
-        page = render(about, board.model(suite, model), "html", back=back)
-        written[f"{recipe.name}/{file}"] = page
+        mine, stem = board.model(suite, model), file.removesuffix(".html")
+        for to in ("html", "md"):
+            more = beside.get((suite, model), ())
+            written[f"{recipe.name}/{stem}.{to}"] = render(about, mine, to, back=back, beside=more)
     return written
 
 

@@ -157,7 +157,8 @@ class View:
         ]
         if not lines or not columns:
             return ""
-        self.words |= {column.label: column.explain for column in columns if column.explain}
+        told = {column.label: column.explain for column in columns if column.explain}
+        self.words |= {label: told[label] for label in told if label not in self.words}
         table = Table(
             anchor=self._anchor(),
             label=label,
@@ -167,6 +168,10 @@ class View:
             filtered=filtered and len(lines) > 1,
         )
         return self._to.table(table)
+
+    def folded(self, title: str, piece: str) -> str:
+        """A piece that is shown when it is asked for; "" for an empty one."""
+        return self._to.folded(title, piece) if piece else ""
 
     def figures(self, figures: Sequence[Figure]) -> str:
         """Drawings side by side; "" for none, and in a format that cannot draw."""

@@ -12,17 +12,55 @@ _WORDS = {
     "f1": ("F1", "Harmonic mean of precision and sensitivity."),
     "sensitivity": ("Sensitivity", "Share of the positive cases that are found."),
     "specificity": ("Specificity", "Share of the negative cases that are left alone."),
+    "ppv": ("PPV", "Share of the positive decisions that are right."),
     "mcc": ("MCC", "Correlation of decision and truth; 0 is guessing."),
     "cohen_kappa": ("Cohen's kappa", "Agreement beyond chance."),
     "brier": ("Brier score", "Mean squared error of the probabilities."),
     "log_loss": ("Log loss", "Mean surprise at the truth, in nats."),
     "ece": (
         "ECE",
-        "Expected calibration error: gap between stated and observed frequency. "
-        "Even a perfect model scores above 0 on few cases.",
+        "Expected calibration error: mean distance between stated and observed frequency, bin by "
+        "bin; of several classes the mean over them. To be read against its floor.",
     ),
-    "calibration_slope": ("Cal. slope", "1 is calibrated; below 1 is overconfident."),
-    "calibration_intercept": ("Cal. intercept", "0 is calibrated; above 0 is too low a risk."),
+    "ece_floor": (
+        "ECE floor",
+        "The ECE that a perfectly calibrated model with these probabilities would show by chance.",
+    ),
+    "ece_top_label": (
+        "Top-label ECE",
+        "The same of the likeliest class: how sure against how often right. Of two classes it is "
+        "another number than the ECE.",
+    ),
+    "ece_top_label_floor": (
+        "Top-label floor",
+        "The top-label ECE that a perfectly calibrated model would show by chance.",
+    ),
+    "calibration_slope": (
+        "Cal. slope",
+        "1 is calibrated; below 1 high risks are stated too high and low ones too low.",
+    ),
+    "calibration_intercept": (
+        "Cal. intercept",
+        "0 is calibrated; above 0 risks are stated too low all in all, below 0 too high.",
+    ),
+    "brier_reliability": (
+        "Brier: reliability",
+        "The part of the Brier score that miscalibration costs.",
+    ),
+    "brier_resolution": (
+        "Brier: resolution",
+        "The part that telling cases apart gains; it is taken off.",
+    ),
+    "brier_uncertainty": (
+        "Brier: uncertainty",
+        "What always stating the overall frequency would score.",
+    ),
+    "brier_remainder": (
+        "Brier: remainder",
+        "What bins leave over: Brier is reliability - resolution + uncertainty + remainder.",
+    ),
+    "observed_rate": ("Was so", "Share of the cases of a bin that had the finding."),
+    "mean_probability": ("Mean said", "Mean probability that the cases of a bin were given."),
     "mean_rank": ("Mean rank", "Mean over datasets of a model's place by value."),
     "dice": ("Dice", "Overlap of two masks, by case, then averaged; 1 is the same mask."),
     "iou": ("IoU", "Intersection over union of two masks, by case."),
@@ -39,6 +77,21 @@ _WORDS = {
     "lesion_false_positives": ("False lesions", "Predicted lesions that are none, a case."),
     "missed_cases": ("Missed cases", "Share of cases with the class in which nothing is found."),
     "false_alarm_cases": ("False alarms", "Share of cases without it in which some is found."),
+    "prevalence": ("Prevalence", "Share of the cases that are positive."),
+    "equal_opportunity_difference": (
+        "Equal opportunity",
+        "Largest difference between groups in the share of positive cases that are found; "
+        "0 is equal.",
+    ),
+    "equalized_odds_difference": (
+        "Equalised odds",
+        "The larger of that and the same of negative cases that are called positive; 0 is equal.",
+    ),
+    "mean_absolute_error": (
+        "Grades off",
+        "Mean distance of the decided from the true grade; read it against the median grade's.",
+    ),
+    "median_grade_error": ("Median grade", "What always giving the median grade would be off."),
     "majority_rate": ("Majority rate", "Accuracy of always giving the most frequent answer."),
     "parameters_trainable": ("Parameters", "Numbers that training may change."),
     "parameters_total": ("All parameters", "Trainable, frozen and masks together."),
@@ -57,7 +110,10 @@ _WORDS = {
         "How many windows, slices or boxes, a case is given in; a call is of one, times the batch.",
     ),
     "peak_memory": ("Peak memory", "The most memory held at once."),
-    "parity_max_abs": ("Largest gap", "Largest difference of an output, ONNX file against torch."),
+    "parity_max_abs": (
+        "Largest change",
+        "Largest difference of an output, ONNX file against torch.",
+    ),
     "parity_flips": ("Flips", "Cases decided differently by the ONNX file and torch."),
 }
 

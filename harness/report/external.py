@@ -1,8 +1,9 @@
 """How it does elsewhere: models measured on data that they were not trained on."""
 
 from harness.record import Measurement, Where
+from harness.report._named import named
 from harness.report._pivot import cohorts
-from harness.report._view import Group, View
+from harness.report._view import Group, View, quality
 
 _LEAD = (
     "The same checkpoints on the test cases of other sets with the same classes. Data of another "
@@ -16,11 +17,11 @@ def section(view: View) -> str:
 
 
 def _dataset(view: View, group: Group) -> str:
-    return cohorts(view, group, "Measured on", _wanted, _name)
+    def wanted(row: Measurement) -> bool:
+        shown = named(group, row) or not quality(row)
+        return row.where.keys() == {"dataset"} and shown
 
-
-def _wanted(row: Measurement) -> bool:
-    return row.where.keys() == {"dataset"}
+    return cohorts(view, group, "Measured on", wanted, _name)
 
 
 def _name(where: Where) -> str:

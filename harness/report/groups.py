@@ -1,9 +1,9 @@
 """For whom it works: the same metrics by age, sex, site, size or what else the data knows."""
 
 from harness.record import Measurement, Where
+from harness.report import _fair
 from harness.report._pivot import cohorts
 from harness.report._view import Group, View
-from harness.volumes import SIZE
 
 _LEAD = (
     "The same numbers for parts of the test set. A part that is too small is shown as undefined, "
@@ -17,17 +17,13 @@ def section(view: View) -> str:
 
 
 def _dataset(view: View, group: Group) -> str:
-    return cohorts(view, group, "Group", _wanted, _name)
+    def name(where: Where) -> str:
+        named = ((_fair.column(group.standings[0], key), value) for key, value in where.items())
+        return ", ".join(f"{column}: {value}" for column, value in named)
+
+    return cohorts(view, group, "Group", _wanted, name)
 
 
 def _wanted(row: Measurement) -> bool:
-    return bool(row.where) and all(key.startswith("group.") for key in row.where)
-
-
-def _name(where: Where) -> str:
-    return ", ".join(f"{_column(key)}: {value}" for key, value in where.items())
-
-
-def _column(key: str) -> str:
-    name = key.removeprefix("group.")
-    return f"{name} (ml)" if name == SIZE else name
+    """Pairs of groups have their place in the section on fairness."""
+    return len(row.where) == 1 and all(key.startswith("group.") for key in row.where)

@@ -5,6 +5,7 @@ import dataclasses
 from harness.record import Measurement, Where
 from harness.report import _beside, _cells, _numbers, _overview, _ranks, _words
 from harness.report._blocks import MODEL, Cell, Column
+from harness.report._named import named
 from harness.report._view import Group, Line, View, find, joined, quality, served_one_by_one
 from harness.standings import Standing
 
@@ -28,7 +29,7 @@ def section(view: View) -> str:
 
 
 def _dataset(view: View, group: Group) -> str:
-    metrics = group.metrics(lambda row: quality(row) and not row.where)
+    metrics = group.metrics(lambda row: quality(row) and not row.where and named(group, row))
     windows = group.metrics(lambda row: row.metric == "windows_per_case")
     sizes = group.metrics(lambda row: row.metric in ("parameters_trainable", "size_bytes"))
     places = group.places(served_one_by_one)

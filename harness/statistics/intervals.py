@@ -12,6 +12,9 @@ FEWEST_UNITS = 3
 TINY = 1e-15
 """No share is as near to a bound, and no variance as small, but by rounding."""
 
+MOST_DOUBT = 300.0
+"""No logarithm is less sure than this: a value of any size keeps a finite interval."""
+
 Range = tuple[float, float]
 """The least and the greatest value that a metric can have; either may be infinite."""
 
@@ -44,7 +47,7 @@ def interval(
     if math.isfinite(low) and math.isfinite(high):
         ci = _score(value, influence, bounds, quantile)
     elif math.isfinite(low) and value > low and influence.error > 0:
-        factor = math.exp(quantile * influence.error / (value - low))
+        factor = math.exp(min(quantile * influence.error / (value - low), MOST_DOUBT))
         ci = low + (value - low) / factor, low + (value - low) * factor
     elif influence.error > 0:
         ci = value - quantile * influence.error, value + quantile * influence.error

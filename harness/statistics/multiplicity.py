@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def holm(p: Sequence[float]) -> Array:
-    """Adjusted p values that hold the family-wise error under any dependence (Holm, 1979)."""
+def holm(p: Sequence[float], weights: Sequence[float] | None = None) -> Array:
+    """Adjusted p values that hold the family-wise error under any dependence (Holm, 1979).
+
+    weights: what each test has of the level, above 0 and not chosen by its p; the same unless told.
+    """
     values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    raised = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    weighed = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    order = np.argsort(values / weighed, kind="stable")
+    left = np.cumsum(weighed[order][::-1])[::-1]
+    raised = np.maximum.accumulate(values[order] / weighed[order] * left)
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(raised, 1.0)
     return adjusted

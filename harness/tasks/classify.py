@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import predict
-from harness.cases import SHIPPED
+from harness.cases import SHIPPED, UNCALIBRATED
 from harness.guards.batches import batch_dependence
+from harness.guards.uncalibrated import not_calibrated
 from harness.job import Job
 from harness.predictions import Predictions
+from harness.tasks._calibrated import calibration, twin, uncalibrated
 from harness.tasks._lesson import Lesson
 
 
@@ -35,14 +37,20 @@ def ask(job: Job) -> tuple[Predictions, dict[str, Any]]:
     shipped, threshold = predict.onnx_model(job.folder / "model.onnx"), job.suite.policy.threshold
     models = {SHIPPED: shipped}
     if not job.model.onnx:
-        models["torch"] = predict.torch_model(job.probabilities())
+        models["torch"] = predict.torch_model(twin(job))
     splits = [job.val, job.cases("test"), *map(job.elsewhere, job.dataset.test_on)]
     table = predict.predict(models, splits, threshold)
     if job.model.build and not job.model.weights:
         known = job.cases("train").first(predict.TRAIN_CASES)
         asked = predict.predict({SHIPPED: shipped}, [known], threshold)
         table = Predictions.concatenated([table, asked])
-    return table, {"warnings": list(batch_dependence(shipped, job.val, threshold))}
+    known, plain = calibration(job), shipped
+    if known is not None:
+        plain = uncalibrated(job, known)
+        asked = predict.predict({UNCALIBRATED: plain}, splits[:2], threshold)
+        table = Predictions.concatenated([table, asked])
+    doubts = batch_dependence(plain, job.val, threshold)
+    return table, {"warnings": [*doubts, *not_calibrated(known.unmet if known else ())]}
 
 
 def mended(job: Job, unread: Sequence[Mapping[str, str]]) -> bool:

@@ -1,9 +1,10 @@
-"""Which models of a report can make their masks again: those whose Runs are at hand."""
+"""Which Runs of a report are at hand: what they said, and which can make their masks again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.baselines import Entry
+from harness.baselines import Entry, shipped
+from harness.cases import Scores
 from harness.plan import EXTERNAL, Run
 from harness.record import read_record
 from harness.verbs._gathered import DEVICES
@@ -46,6 +47,19 @@ def at_hand(scope: Scope, entry: Entry) -> Run | str:
     return f"{about['id']}: its suite has no such Run any more"
 
 
+def said(entry: Entry, root: Path | None, place: Path) -> Scores | None:
+    """What the model of a record said of each test case, by its Run in `place`; None without."""
+    if entry.record.status == "failed":
+        return None
+    scope = open_scope(str(entry.record.run["suite"]), (None, None, None, DEVICES), root, place)
+    for run in scope.runs:
+        record = scope.record(run) if run.id == entry.record.run["id"] else None
+        if record is not None and _alike(record.digests, entry.record.digests):
+            found: Scores = shipped(scope.folder(run)).scores()
+            return found
+    return None
+
+
 def _alike(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
-    """Whether two Runs made the same masks."""
-    return all(a.get(step) == b.get(step) for step in ("data", "fit", "export"))
+    """Whether two Runs made the same answers."""
+    return all(a.get(step) == b.get(step) for step in ("data", "fit", "export", "predictions"))

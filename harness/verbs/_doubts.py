@@ -14,6 +14,8 @@ MACHINE = ("unsteady-latency", "noisy-latency", "backend-skipped")
 """Warnings about stored timings, which judge nothing: they never fail."""
 LEAK = "leak"
 """How the code of an audit's fault begins that fails under --strict."""
+NOTE = "note"
+"""The severity of what is no fault."""
 
 
 def of_records(sides: Sequence[Measured], *, strict: bool) -> list[Doubt]:
@@ -33,7 +35,8 @@ def of_records(sides: Sequence[Measured], *, strict: bool) -> list[Doubt]:
 
 
 def of_audits(scope: Scope, *, strict: bool) -> Iterator[Doubt]:
-    """What `runs/SUITE/DATASET/audit.json` says: `faults`, each a code and a message.
+    """What `runs/SUITE/DATASET/audit.json` says: `faults`, each a code and a message;
+    notes are left out.
 
     Where there is none, nothing. Raises HarnessError for one that is broken.
     """
@@ -57,8 +60,9 @@ def is_latency(gate: str) -> bool:
 def _faults(path: Path) -> list[tuple[str, str]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["faults"]
-        return [(str(fault["code"]), str(fault["message"])) for fault in found]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        told = [fault for fault in found if fault.get("severity") != NOTE]
+        return [(str(fault["code"]), str(fault["message"])) for fault in told]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise HarnessError(
             f"{path} must be an audit with faults, got {reason}; audit again or delete it"

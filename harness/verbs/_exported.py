@@ -12,9 +12,10 @@ from harness.formats._report import Made, Part, Report, Written
 from harness.job import Job
 from harness.plan import Run
 from harness.progress import Progress
+from harness.report import Recipe
 from harness.segmented import Segmented
 from harness.tasks import segment
-from harness.verbs._at_hand import at_hand, of_masks
+from harness.verbs._at_hand import at_hand, of_masks, said
 from harness.verbs._scope import Answer, Scope
 
 
@@ -28,9 +29,14 @@ def writer(name: str) -> Any:
 
 
 def exported(
-    form: Any, folder: Path, entries: Sequence[Entry], root: Path | None, place: Path
+    form: Any,
+    folder: Path,
+    recipe: Recipe,
+    entries: Sequence[Entry],
+    root: Path | None,
+    place: Path,
 ) -> Answer:
-    """Write a report into `folder`: its records, and what their Runs in `place` make.
+    """Write a recipe's records into `folder`, or what their Runs in `place` make.
 
     The code is 2 where something is missing. Raises HarnessError where nothing can be written.
     """
@@ -42,7 +48,13 @@ def exported(
             yield found if isinstance(found, str) else _made(scope, found)
 
     try:
-        report = Report(entries=entries, models=models, progress=progress)
+        report = Report(
+            recipe=recipe,
+            entries=entries,
+            scores=lambda entry: entry.scores or said(entry, root, place),
+            models=models,
+            progress=progress,
+        )
         written: Written = form.export(report, folder)
     finally:
         progress.close()

@@ -21,7 +21,16 @@ Out = Annotated[Path, typer.Option("--out", help="Where records go.")]
 Pictures = Annotated[bool, typer.Option("--pictures", help="And a page of cases, real ones too.")]
 Video = Annotated[bool, typer.Option("--video", help="That, and an animation of each case.")]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="FORMAT", help="nnunet: masks, in place of pages.")
+    str | None,
+    typer.Option(
+        "--to", metavar="FORMAT", help="model_card, mlflow, nnunet ..., in place of pages."
+    ),
+]
+Seismometer = Annotated[
+    Path | None,
+    typer.Option(
+        "--seismometer", metavar="DIR", help="And a project of seismometer a model, with its audit."
+    ),
 ]
 Pages = Annotated[Path, typer.Option("--out", help="Where pages go.")]
 Baselines = Annotated[Path, typer.Option("--baselines", help="Where accepted records are.")]

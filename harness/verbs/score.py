@@ -46,7 +46,8 @@ def score(scope: Scope, file: Path, form: str | None, name: str | None) -> Answe
 def _formats(task: str) -> list[str]:
     """Those that hold predictions of a task."""
     tasks = {each: shelf.constant("formats", each, "TASKS") for each in shelf.names("formats")}
-    return [name for name, known in tasks.items() if task in (known or ("classify",))]
+    usual = ("classify",)
+    return [name for name, of in tasks.items() if task in (usual if of is None else of)]
 
 
 def _format(file: Path, task: str) -> str:

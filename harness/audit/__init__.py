@@ -1,0 +1,1 @@
+"""Faults of data, found before any training: one file a kind of fault."""

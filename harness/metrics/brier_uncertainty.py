@@ -1,0 +1,34 @@
+"""The Brier score of always stating the overall frequency: what the data alone brings."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics import _calibration
+from harness.metrics._murphy import measured, moved
+from harness.predictions import Predictions
+from harness.statistics.influence import Codes, Influence
+
+TASKS = ("classify",)
+UNIT = "1"
+BETTER = None
+RANGE = (0.0, math.inf)
+NEEDS = _calibration.NEEDS
+PER_CLASS = False
+
+
+def measure(
+    predictions: Predictions, weights: NDArray[np.float64], *, bins: int = 15
+) -> NDArray[np.float64]:
+    """(resamples, n) weights -> (resamples,): p (1 - p) of the observed frequency p.
+
+    Binary, over classes and over labels as `brier` (Murphy, 1973). NaN where calibration cannot be
+    judged. Raises HarnessError for a number of bins that is not 1 to 100.
+    """
+    return measured(predictions, weights, bins, lambda parts: parts.uncertainty)
+
+
+def influence(predictions: Predictions, units: Codes, *, bins: int = 15) -> Influence:
+    """Of `measure`, by unit of the (n,) codes `units`."""
+    return moved(predictions, units, bins, lambda parts: parts.uncertainty)

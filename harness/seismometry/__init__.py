@@ -1,0 +1,1 @@
+"""Projects of the package seismometer: classification models as it reads them, and its audit."""
