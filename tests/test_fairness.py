@@ -16,6 +16,7 @@ from fairlearn.metrics import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 from scipy.stats import binom, binomtest
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 from standings import board, record, run, standing
@@ -23,6 +24,7 @@ from standings import board, record, run, standing
 from harness.aggregate import seed_means
 from harness.cases import SHIPPED
 from harness.cohorts import MOST_PAIRS
+from harness.datasets import phantom
 from harness.disparity import ODDS, OPPORTUNITY
 from harness.fairness import fairness
 from harness.metrics import _logistic as logistic
@@ -350,6 +352,29 @@ class TestTests:
             assert gap.ci is not None
             assert gap.ci[0] > 0
         assert find(found, "sensitivity", {"group.age": "0-40", "against": "rest"}).p == 1.0
+
+    def test_fainter_lesions_of_one_sex_in_phantoms_are_found(self) -> None:
+        """Scored by the brightest spot alone, which knows nothing of sex."""
+        about: dict[str, Any] = {"dim": 2, "subjects": 2_000, "images_per_subject": 1}
+        data = phantom.load("test", None, **about, group_gap=0.8, difficulty=0.3)
+        images = data.batch(slice(None))[:, 0].astype(np.float64)
+        spot = np.array([gaussian_filter(image, 2).max() for image in images])
+        chance = 1 / (1 + np.exp(-(spot - np.median(spot)) / spot.std()))
+        cases = table(
+            len(spot),
+            y_true=data.targets,
+            probability=np.stack([1 - chance, chance], axis=1),
+            decision=(chance > 0.5).astype(np.int64),
+            groups={"sex": data.groups["sex"], "site": data.groups["site"]},
+        )
+        found = rows(cases)
+        row = find(found, "roc_auc", {**SEX_F, "against": "rest"})
+        assert row.ci is not None
+        assert row.ci[1] < 0
+        assert row.p is not None
+        assert row.p < 0.05
+        alike = [find(found, "roc_auc", {"group.site": of, "against": "rest"}) for of in "ABC"]
+        assert [one.p for one in alike if one.p is not None and one.p < 0.05] == []
 
     def test_groups_drawn_alike_are_seldom_told_apart(self) -> None:
         """At most one in twenty; benchmarks/fairness_null.py counts a thousand."""
