@@ -518,11 +518,23 @@ class TestStrict:
             {"code": "duplicate", "message": "2 images of train are the same"},
         ]
         path = Path("runs/line/phantom/audit.json")
-        path.write_text(json.dumps({"faults": faults}), encoding="utf-8")
+        assert harness("audit", "line")[0] == 0
+        audit = {**json.loads(path.read_text(encoding="utf-8")), "faults": faults}
+        path.write_text(json.dumps(audit), encoding="utf-8")
         assert checked()["exit"] == 0
         strict = checked("--strict")
         assert strict["exit"] == 1
         assert [each["fails"] for each in strict["warnings"]] == [True, False]
+        path.write_text(json.dumps({**audit, "faults": []}), encoding="utf-8")
+        assert (checked("--strict")["exit"], checked("--strict")["warnings"]) == (0, [])
+        stale = {**audit, "fingerprint": "of other data", "faults": []}
+        path.write_text(json.dumps(stale), encoding="utf-8")
+        strict = checked("--strict")
+        assert (strict["exit"], [each["code"] for each in strict["warnings"]]) == (
+            1,
+            ["stale-audit"],
+        )
+        assert checked()["exit"] == 0
         path.write_text('{"faults": 3}', encoding="utf-8")
         code, out, err = harness("check", "line")
         assert (code, out) == (2, "")

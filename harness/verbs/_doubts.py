@@ -4,16 +4,21 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from harness import truth
 from harness.errors import HarnessError
 from harness.rules import LATENCY_METRICS
 from harness.verbs._checked import Doubt
 from harness.verbs._scope import Scope
 from harness.verbs._sides import Measured
 
+AUDIT = "audit.json"
+"""Below the folder of a dataset's Runs: what `audit` found in it."""
 MACHINE = ("unsteady-latency", "noisy-latency", "backend-skipped")
 """Warnings about stored timings, which judge nothing: they never fail."""
 LEAK = "leak"
 """How the code of an audit's fault begins that fails under --strict."""
+STALE = "stale-audit"
+"""The code of an audit of other data, which fails under --strict, too."""
 NOTE = "note"
 """The severity of what is no fault."""
 
@@ -38,17 +43,18 @@ def of_audits(scope: Scope, *, strict: bool) -> Iterator[Doubt]:
     """What `runs/SUITE/DATASET/audit.json` says: `faults`, each a code and a message;
     notes are left out.
 
-    Where there is none, nothing. Raises HarnessError for one that is broken.
+    Where there is none, nothing. One of other data says nothing of these, and is told. Raises
+    HarnessError for one that is broken.
     """
     for dataset in dict.fromkeys(run.dataset for run in scope.runs):
-        path = scope.place / scope.suite.name / dataset / "audit.json"
-        for code, message in _faults(path) if path.is_file() else ():
+        path = scope.place / scope.suite.name / dataset / AUDIT
+        for code, message in _told(scope, dataset, path) if path.is_file() else ():
             yield Doubt(
                 subject=f"{scope.suite.name}/{dataset}",
                 what="audit",
                 code=code,
                 message=message,
-                fails=strict and code.startswith(LEAK),
+                fails=strict and (code == STALE or code.startswith(LEAK)),
             )
 
 
@@ -57,11 +63,25 @@ def is_latency(gate: str) -> bool:
     return gate.partition("[")[0] in LATENCY_METRICS
 
 
-def _faults(path: Path) -> list[tuple[str, str]]:
+def _told(scope: Scope, dataset: str, path: Path) -> Iterator[tuple[str, str]]:
+    """Whether it is of the data that are there now, where any are, and its faults."""
+    audited, faults = _audit(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["faults"]
-        told = [fault for fault in found if fault.get("severity") != NOTE]
-        return [(str(fault["code"]), str(fault["message"])) for fault in told]
+        here = truth.fingerprint(scope.suite.datasets[dataset], scope.root)
+    except HarnessError:
+        here = audited
+    if here != audited:
+        yield STALE, f"{path} is of other data than are there now: harness audit {scope.suite.name}"
+    yield from faults
+
+
+def _audit(path: Path) -> tuple[str, list[tuple[str, str]]]:
+    """The fingerprint of the data, and code and message of each fault."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        told = [fault for fault in found["faults"] if fault.get("severity") != NOTE]
+        faults = [(str(fault["code"]), str(fault["message"])) for fault in told]
+        return str(found["fingerprint"]), faults
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise HarnessError(

@@ -9,9 +9,8 @@ from harness.audit.finding import Finding
 from harness.audit.gathered import Gathered
 from harness.progress import Progress
 from harness.text import columns
+from harness.verbs._doubts import AUDIT
 from harness.verbs._scope import Answer, Scope
-
-FILE = "audit.json"
 
 
 def audited(scope: Scope, *, quiet: bool) -> Answer:
@@ -40,7 +39,7 @@ def _row(scope: Scope, name: str, found: Gathered) -> dict[str, Any]:
     """What was found, written if anything was read."""
     faults = [finding.as_json() for finding in found.findings]
     row = {"suite": scope.suite.name, "dataset": name, "cases": _cases(found), "faults": faults}
-    path = scope.place / scope.suite.name / name / FILE
+    path = scope.place / scope.suite.name / name / AUDIT
     if found.data is None:
         return {**row, "file": None}
     told = {**row, "fingerprint": truth.fingerprint(scope.suite.datasets[name], scope.root)}
