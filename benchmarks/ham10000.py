@@ -46,7 +46,7 @@ backends = ["onnxruntime"]
 REPORT = """\
 title    = "HAM10000: for whom does it work"
 suites   = ["ham10000"]
-sections = ["leaderboard", "fairness", "groups", "calibration", "trust", "checklist"]
+sections = ["trust", "checklist", "leaderboard", "fairness", "groups", "calibration"]
 from     = "runs"
 """
 

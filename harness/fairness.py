@@ -47,7 +47,8 @@ def fairness(tables: Sequence[Cases], metrics: Metrics, policy: Policy) -> Itera
     yield from (_too_many(asked[0][0], columns, number) for columns, number in skipped)
     by_class = list(_by_class(tables, metrics, lone, policy))
     found = [one for cohort in groups for one in versus(asked, cohort, policy)] + by_class
-    yield from (one.group.row(level) for one in found if one.cohort not in lone)
+    unasked = [one for one in found if one.cohort not in lone or one.group.question.spec in always]
+    yield from (one.group.row(level) for one in unasked)
     tested = [one for one in found if one.everybody.metric.BETTER is not None]
     chances = adjusted(tested, first.units(policy.interval.over))
     yield from (row for one in tested for row in _against_rest(one, chances, level))

@@ -15,7 +15,7 @@ from harness.cohorts import Cohort
 from harness.question import Question, too_few
 from harness.seeds import joined, measured
 from harness.sides import Side, correlation, side
-from harness.statistics.influence import Codes
+from harness.statistics.influence import MOST_GROUPS, Codes
 from harness.statistics.mover import Estimate, p_value
 from harness.statistics.multiplicity import holm
 from harness.statistics.regrouping import p_of, regrouped, summed, whole
@@ -25,6 +25,8 @@ SIZED = ("ece", "ece_top_label", "brier_reliability", "brier_resolution")
 """Metrics that the number of cases alone moves: held against random groups of the same size."""
 CENTRING, DRAWS = 199, 9_999
 """Random groups: for what size alone makes, and at least so many for a test."""
+FINE = 50
+"""So many, too, times what a test is adjusted by: the least p is then a fiftieth, below LEVEL."""
 LEVEL = 0.05
 """The chance that anything is called a gap where there is none, in all of one record."""
 FEW, MANY = 200, 2_000
@@ -135,12 +137,12 @@ def adjusted(found: Sequence[Versus], units: Units) -> dict[Key, Chance]:
     if not different:
         return {}
     weights = _weights(list(different.values()))
-    draws = max(DRAWS, round(100 * sum(weights)))
     alone = {key: one.p or 0.0 for key, one in different.items()}
     moved: Moved = {}
     claimed = holm(list(alone.values()), weights) < LEVEL
-    for (key, one), claim in zip(different.items(), claimed, strict=True):
+    for (key, one), claim, weight in zip(different.items(), claimed, weights, strict=True):
         if claim:
+            draws = max(DRAWS, round(FINE * sum(weights) / weight))
             alone[key] = _confirmed(one, units.codes, alone[key], draws, moved)
     raised = holm(list(alone.values()), weights)
     return {
@@ -163,7 +165,8 @@ def _confirmed(one: Versus, units: Codes, p: float, draws: int, known: Moved) ->
 
     Intervals may be too sure where a class has few units in the group or in the rest, or nothing
     scatters; of fewer than `MANY` units, where an end of the metric is open or size alone moves it.
-    `known` keeps how much each unit moves a metric.
+    What is drawn is how much each unit moves the metric, which `known` keeps, but where size moves
+    it, or a jackknife knows that of several units together alone.
     """
     member = one.cohort.member
     if one.sides is None or not whole(member, units):
@@ -173,7 +176,8 @@ def _confirmed(one: Versus, units: Codes, p: float, draws: int, known: Moved) ->
     loose = not all(map(math.isfinite, one.sides[0].bounds)) or one.group.name in SIZED
     if not (few or still or (loose and int(units.max()) < MANY)):
         return p
-    if one.group.name in SIZED:
+    grouped = not hasattr(one.everybody.metric, "influence") and int(units.max()) >= MOST_GROUPS
+    if one.group.name in SIZED or grouped:
         groups, rests = regrouped(partial(measured, one.everybody), member, units, draws)
         return max(p, p_of(one.sides[0].value - one.sides[1].value, groups - rests))
     name, of_class, _ = one.key

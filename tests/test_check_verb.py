@@ -511,7 +511,8 @@ class TestStrict:
         shutil.copytree("runs", "base")
         assert checked("--strict", "--base", "base")["exit"] == 0
 
-    def test_a_leak_in_an_audit_fails(self) -> None:
+    @pytest.mark.parametrize("changed", [("fingerprint",), ("declared",)])
+    def test_a_leak_in_an_audit_fails_and_one_of_other_data(self, changed: Sequence[str]) -> None:
         accept()
         faults = [
             {"code": "leak-duplicate", "message": "3 images are in train and test"},
@@ -527,8 +528,8 @@ class TestStrict:
         assert [each["fails"] for each in strict["warnings"]] == [True, False]
         path.write_text(json.dumps({**audit, "faults": []}), encoding="utf-8")
         assert (checked("--strict")["exit"], checked("--strict")["warnings"]) == (0, [])
-        stale = {**audit, "fingerprint": "of other data", "faults": []}
-        path.write_text(json.dumps(stale), encoding="utf-8")
+        stale = {"faults": [], **{key: "another" for key in changed}}
+        path.write_text(json.dumps({**audit, **stale}), encoding="utf-8")
         strict = checked("--strict")
         assert (strict["exit"], [each["code"] for each in strict["warnings"]]) == (
             1,

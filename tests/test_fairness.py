@@ -466,6 +466,54 @@ class TestTests:
         assert row.ci is not None
         assert row.ci[1] > 0.08
 
+    @pytest.mark.parametrize("metric", ["f1", "mcc", "average_precision"])
+    def test_what_a_jackknife_knows_of_several_units_together_is_asked_itself(
+        self, metric: str
+    ) -> None:
+        """Beyond 2,000 units it has one number for a few of them, of either side."""
+        rng = np.random.default_rng(3)
+        n = 5_000
+        women, ill = rng.random(n) < 0.25, rng.random(n) < 0.12
+        chance = 1 / (1 + np.exp(-3 * (rng.normal(size=n) + ill * np.where(women, 1.0, 2.5)) + 5))
+        cases = table(
+            n,
+            y_true=ill.astype(np.int64),
+            probability=np.stack([1 - chance, chance], axis=1),
+            decision=(chance > 0.5).astype(np.int64),
+            groups={"sex": np.where(women, "F", "M")},
+        )
+        where = {**SEX_F, "against": "rest"}
+        row = find(rows(cases, [MetricSpec(name=metric)]), metric, where)
+        assert row.p is not None
+        assert row.p < 0.001
+
+    def test_a_gap_of_one_class_of_many_can_be_found(self) -> None:
+        """However many comparisons there are, random groups are enough to tell."""
+        rng = np.random.default_rng(0)
+        n, labels = 1_500, 14
+        truth = (rng.random((n, labels)) < 0.05).astype(np.int64)
+        sex = rng.choice(["F", "M"], n)
+        score = rng.normal(size=(n, labels)) + 2.5 * truth
+        score[:, 0] -= 6 * truth[:, 0] * (sex == "F")
+        chance = 1 / (1 + np.exp(3 - 2 * score))
+        cases = table(
+            n,
+            classes=tuple(f"finding {k}" for k in range(labels)),
+            kind="multilabel",
+            y_true=truth,
+            probability=chance,
+            decision=(chance > 0.5).astype(np.int64),
+            groups={"sex": sex, "age": rng.choice(["0-40", "40-60", "60-80", "80-120"], n)},
+        )
+        found = rows(cases, [MetricSpec(name=of) for of in ("roc_auc", "sensitivity")])
+        where = {"class": "finding 0", **SEX_F, "against": "rest"}
+        for metric in ("roc_auc", "sensitivity"):
+            row = find(found, metric, where)
+            assert row.p is not None
+            assert row.p < 0.05
+        told = {row.where.get("class", "all") for row in found if row.p and row.p < 0.05}
+        assert told == {"finding 0", "all"}
+
     @pytest.mark.parametrize("n", [300, 2_500])
     def test_a_rare_loss_that_none_of_ten_shows_is_no_gap(self, n: int) -> None:
         """Their Brier scores hardly scatter, so an interval is sure; random groups are not."""
@@ -650,12 +698,17 @@ class TestOthers:
                 "dice": np.where(missed, 0.0, plain.columns["dice"]),
             },
         )
-        found = list(fairness([cases], [MetricSpec(name="dice")], POLICY))
+        found = rows(cases, [MetricSpec(name="dice")])
         by_hand = cases.columns["dice"].mean(axis=1)
         row = find(found, "dice", {**SEX_F, "against": "rest"})
         assert row.value == pytest.approx(by_hand[sex == "F"].mean() - by_hand[sex == "M"].mean())
         assert row.over == "subject"
+        assert find(found, "missed_cases", SEX_F).value == 0.5
         assert find(found, "missed_cases", {**SEX_F, "against": "rest"}).value == 0.5
+        line = standing([record(run("liquid3d", "adrenal", "net", 0), found)])
+        page = render(TestReport.RECIPE, board([line]), "md")
+        assert "Missed cases by group" in page
+        assert page.count("| sex F | higher than the rest: worse | 40 | 0.500 [0.35, 0.65]") == 1
         assert find(found, "missed_cases", {"gap": "sex"}).value == 0.5
         assert not [r for r in found if r.metric in (OPPORTUNITY, ODDS, "prevalence")]
         assert isinstance(cases, Segmented)

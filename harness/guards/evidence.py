@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import contracts
+from harness.cases import UNCALIBRATED
 from harness.predictions import Predictions
 from harness.statistics.influence import Influence
 from harness.statistics.intervals import Range, interval
@@ -22,13 +23,14 @@ Doubt = dict[str, str]
 class Evidence:
     """The shipped variant on `test`, `val` and cases of `train`, each of the latter perhaps none.
 
-    `selection` is the record's. `cases`: how many the data has, by split, where that is known.
-    Errors are by `over`.
+    `plain`: test before its calibration, if it had one. `selection` is the record's. `cases`: how
+    many the data has, by split, where that is known. Errors are by `over`.
     """
 
     test: Any
     val: Any
     train: Any
+    plain: Any = None
     selection: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     cases: Mapping[str, int] = dataclasses.field(default_factory=dict)
     over: str = "subject"
@@ -37,7 +39,8 @@ class Evidence:
     def of(cls, predictions: Any, **known: Any) -> "Evidence":
         """That of a table of all splits and variants."""
         test, val, train = map(predictions.select, ("test", "val", "train"))
-        return cls(test=test, val=val, train=train, **known)
+        plain = predictions.select("test", UNCALIBRATED)
+        return cls(test=test, val=val, train=train, plain=plain if len(plain) else None, **known)
 
 
 Guard = Callable[[Evidence], Iterator[Doubt]]

@@ -16,8 +16,9 @@ def tied_scores(evidence: Evidence) -> Iterator[Doubt]:
     """Many pairs of a case with a class and one without it that no score tells apart.
 
     Of several classes, or labels, the mean over those that have both, as ROC AUC takes them.
+    Before a calibration, whose steps may be meant to tie.
     """
-    test = evidence.test
+    test = evidence.test if evidence.plain is None else evidence.plain
     if len(test) < FEWEST_CASES:
         return
     found = [share(test.truth[:, k], test.probability[:, k]) for k in columns(test)]

@@ -22,7 +22,7 @@ def interval(row: Measurement) -> str:
         return ""
     low, high = row.ci
     if row.unit == "1" and high - low >= 0.02:
-        return f"[{low:.2f}, {high:.2f}]"
+        return f"[{low:z.2f}, {high:z.2f}]"
     return f"[{digits(low, row)}, {digits(high, row)}]"
 
 

@@ -49,7 +49,7 @@ def _of_model(view: View, standing: Standing) -> str:
     metrics = compared(standing)
     first, *others = metrics
     figures = view.figures([f for f in _figures(standing, first) if f])
-    gaps = view.table(f"Largest gaps of {standing.dataset}", list(_gaps(standing, metrics)))
+    gaps = _gaps(view, standing, metrics)
     words = view.paragraph(claims(standing)), view.paragraph(_too_small(standing, first))
     tables = [_folded(view, standing, metric) for metric in others]
     tables += [_by_class(view, standing, metric) for metric in metrics]
@@ -131,7 +131,7 @@ def _figures(standing: Standing, metric: str) -> Iterator[Figure | None]:
     overall = find(standing, metric)
     label = _words.label(metric)
     for by, each in groupby(told(standing, metric), key=lambda one: columns(standing, one.where)):
-        branches = [_branch(one) for one in each]
+        branches = [_branch(one) for one in each if _drawn(one)]
         said = [f"{b.name}: {b.words}" for b in branches]
         yield forest(
             f"{label} by {by}",
@@ -140,6 +140,11 @@ def _figures(standing: Standing, metric: str) -> Iterator[Figure | None]:
             f"{label} {_cells.column(overall).arrow}".strip() if overall else label,
             overall.value if overall else None,
         )
+
+
+def _drawn(one: Told) -> bool:
+    """A pair that is undefined has its line in the table alone, as there are many."""
+    return one.value.value is not None or len(one.where) == 1
 
 
 def _branch(one: Told) -> Branch:
@@ -154,16 +159,23 @@ def _branch(one: Told) -> Branch:
     )
 
 
-def _gaps(standing: Standing, metrics: list[str]) -> Iterator[Line]:
-    """A line for each column of groups, and for each class where odds are of one."""
+def _gaps(view: View, standing: Standing, metrics: list[str]) -> str:
+    """A line for each column of groups; folded, odds of each class."""
     wheres: dict[tuple[tuple[str, str], ...], Where] = {}
     for row in standing.rows:
         if "gap" in row.where:
             wheres.setdefault(tuple(sorted(row.where.items())), row.where)
+    whole: list[Line] = []
+    alone: list[Line] = []
     for where in wheres.values():
         by = where["gap"] + (f", {where['class']}" if "class" in where else "")
-        found = {m: find(standing, m, where) for m in (*metrics, OPPORTUNITY, ODDS)}
-        yield {
-            _BY: _cells.text(by),
-            **{_cells.column(row): gap(row) for row in found.values() if row is not None},
-        }
+        found = [find(standing, m, where) for m in (*metrics, OPPORTUNITY, ODDS)]
+        cells = {_cells.column(row): gap(row) for row in found if row is not None}
+        (alone if "class" in where else whole).append({_BY: _cells.text(by), **cells})
+    label = f"Largest gaps of {standing.dataset}"
+    by_class = view.table(f"{label} by class", alone) if alone else ""
+    return joined(
+        view.paragraph("The largest gap between two groups of a column:"),
+        view.table(label, whole),
+        view.folded("Largest gaps of each class", by_class),
+    )

@@ -97,8 +97,8 @@ def _line(row: Measurement, standing: Standing) -> Line:
     return {
         _METRIC: Cell(text=_words.label(row.metric), detail=detail, sort=row.metric),
         _VALUE: _cells.measured(row),
-        _cells.N: _cells.counted(row),
         _WHY: _cells.text(_readings.reading(row, standing)),
+        _cells.N: _cells.counted(row),
     }
 
 
@@ -116,8 +116,8 @@ def _parity(standing: Standing) -> list[Line]:
         {
             _METRIC: Cell(text=_parity_name(row), detail=_numbers.unit(row), sort=row.metric),
             _VALUE: _cells.measured(row),
-            _cells.N: _cells.counted(row),
             _WHY: _cells.text(_words.explain(row.metric) if not row.where else _CHANGED),
+            _cells.N: _cells.counted(row),
         }
         for row in rows
     ]

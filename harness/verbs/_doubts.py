@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness import truth
 from harness.errors import HarnessError
+from harness.record import as_json
 from harness.rules import LATENCY_METRICS
 from harness.verbs._checked import Doubt
 from harness.verbs._scope import Scope
@@ -67,21 +69,34 @@ def _told(scope: Scope, dataset: str, path: Path) -> Iterator[tuple[str, str]]:
     """Whether it is of the data that are there now, where any are, and its faults."""
     audited, faults = _audit(path)
     try:
-        here = truth.fingerprint(scope.suite.datasets[dataset], scope.root)
+        here = audited_data(scope, dataset)
     except HarnessError:
         here = audited
     if here != audited:
-        yield STALE, f"{path} is of other data than are there now: harness audit {scope.suite.name}"
+        again = f"harness audit {scope.suite.name}"
+        yield STALE, f"{path} is of other data, or of data divided otherwise, than now; {again}"
     yield from faults
 
 
-def _audit(path: Path) -> tuple[str, list[tuple[str, str]]]:
-    """The fingerprint of the data, and code and message of each fault."""
+def audited_data(scope: Scope, dataset: str) -> dict[str, Any]:
+    """What an audit is of: the data, and how the suite reads, groups and divides them.
+
+    Raises HarnessError where the data is not here.
+    """
+    declared = scope.suite.datasets[dataset]
+    return {
+        "fingerprint": truth.fingerprint(declared, scope.root),
+        "declared": as_json([declared.args, declared.groups, declared.split]),
+    }
+
+
+def _audit(path: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """What it is of, and code and message of each fault."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         told = [fault for fault in found["faults"] if fault.get("severity") != NOTE]
         faults = [(str(fault["code"]), str(fault["message"])) for fault in told]
-        return str(found["fingerprint"]), faults
+        return {key: found[key] for key in ("fingerprint", "declared")}, faults
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise HarnessError(

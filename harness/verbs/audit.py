@@ -3,13 +3,13 @@
 import functools
 from typing import Any
 
-from harness import disk, truth
+from harness import disk
 from harness.audit.every import audit
 from harness.audit.finding import Finding
 from harness.audit.gathered import Gathered
 from harness.progress import Progress
 from harness.text import columns
-from harness.verbs._doubts import AUDIT
+from harness.verbs._doubts import AUDIT, audited_data
 from harness.verbs._scope import Answer, Scope
 
 
@@ -42,7 +42,7 @@ def _row(scope: Scope, name: str, found: Gathered) -> dict[str, Any]:
     path = scope.place / scope.suite.name / name / AUDIT
     if found.data is None:
         return {**row, "file": None}
-    told = {**row, "fingerprint": truth.fingerprint(scope.suite.datasets[name], scope.root)}
+    told = {**row, **audited_data(scope, name)}
     disk.write_json(path, told)
     return {**told, "file": str(path)}
 
