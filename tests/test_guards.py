@@ -20,7 +20,7 @@ from scipy.special import expit
 from scipy.stats import ttest_1samp
 
 from harness import foreign, plan
-from harness.cases import SHIPPED
+from harness.cases import SHIPPED, UNCALIBRATED
 from harness.folds import _of_a_fold
 from harness.formats._joined import only
 from harness.guards import decisions, prevalence, scores, ties
@@ -270,6 +270,22 @@ def test_ties_of_a_float32_and_of_few_cases_are_nothing() -> None:
         assert "tied-scores" not in codes(everywhere(exported)(World(n=300, auc=0.95), seed))
     few = everywhere(rounded)(World(n=19), 0)
     assert not [*ties.tied_scores(few)]
+
+
+def test_ties_that_a_calibration_made_are_meant() -> None:
+    """As isotonic steps are: what counts are the scores before it, where the table has them."""
+    plain = cases(World(n=300), 0)
+    steps = dataclasses.replace(plain, probability=plain.probability.round(1))
+    before, after = (
+        dataclasses.replace(each, variant=np.full(len(plain), variant))
+        for each, variant in ((plain, UNCALIBRATED), (steps, SHIPPED))
+    )
+    assert "tied-scores" in [each["code"] for each in warn(Evidence.of(after))]
+    both = Predictions.concatenated([before, after])
+    assert "tied-scores" not in [each["code"] for each in warn(Evidence.of(both))]
+    coarse = dataclasses.replace(steps, variant=before.variant)
+    tied = Predictions.concatenated([coarse, after])
+    assert "tied-scores" in [each["code"] for each in warn(Evidence.of(tied))]
 
 
 def test_where_a_class_is_absent_ties_are_those_of_the_others() -> None:
