@@ -49,12 +49,13 @@ def _opened() -> Any:
     """Seismometer, with figures whose text is text, as fine as its numbers."""
     import matplotlib
     import seismometer as sm
+    from cycler import cycler
     from seismometer.api import plots
     from seismometer.data import cohorts
 
     sizes = ("xtick.labelsize", "ytick.labelsize", "legend.fontsize", "legend.title_fontsize")
     own: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "harness", "font.size": TEXT}
-    own["axes.prop_cycle"] = matplotlib.cycler(color=COLOURS)
+    own["axes.prop_cycle"] = cycler(color=COLOURS)
     matplotlib.rcParams.update(own | dict.fromkeys((*sizes, "axes.labelsize"), TEXT))
     interval, by_threshold = plots.calculate_eval_ci, plots.calculate_bin_stats
     plots.calculate_bin_stats = cohorts.calculate_bin_stats = functools.partial(_fine, by_threshold)
