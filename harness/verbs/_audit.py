@@ -18,7 +18,7 @@ def audit(
     """Faults of the data, before any training: duplicates, leaks, labels, metadata, shortcuts.
 
     Writes audit.json beside the Runs of each dataset, which `check` reads: with --strict a leak
-    fails there. Exit code 2 where nothing could be read.
+    fails there, and so does an audit of other data. Exit code 2 where nothing could be read.
     """
     from harness.verbs import audit as verb
 

@@ -43,7 +43,9 @@ Against = Annotated[
 Base = Annotated[
     Path | None, typer.Option("--base", help="Runs of the base, to time both sides in turns.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Warnings of records, and leaks, fail.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Warnings of records, leaks and stale audits fail.")
+]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Also write JUnit XML there.")]
 Markdown = Annotated[Path | None, typer.Option("--markdown", help="Also write Markdown there.")]
 Dirty = Annotated[bool, typer.Option("--allow-dirty", help="From uncommitted code too.")]
