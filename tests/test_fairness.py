@@ -505,7 +505,8 @@ class TestTests:
             decision=(chance > 0.5).astype(np.int64),
             groups={"sex": sex, "age": rng.choice(["0-40", "40-60", "60-80", "80-120"], n)},
         )
-        found = rows(cases, [MetricSpec(name=of) for of in ("roc_auc", "sensitivity")])
+        names = ("roc_auc", "sensitivity", "specificity", "average_precision")
+        found = rows(cases, [MetricSpec(name=name) for name in names])
         where = {"class": "finding 0", **SEX_F, "against": "rest"}
         for metric in ("roc_auc", "sensitivity"):
             row = find(found, metric, where)
